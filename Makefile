@@ -1,0 +1,50 @@
+# Two commands on a fresh machine: `make run` and `make test`. Both set up what they need, once.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# One thread per process: pools that oversubscribe two cores cost more than they give.
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+export NUMBA_NUM_THREADS := 1
+
+.PHONY: run test setup lint types imports pytest workloads reports clean
+
+run: $(VENV)/.base
+	$(BIN)/cosim run arch/optical4f.yaml workloads/vit.yaml --baseline arch/gpu_rtx3090.yaml
+
+test: setup lint types imports pytest
+
+setup: $(VENV)/.full
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.full: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install -c constraints.txt -e ".[all,dev]"
+	@touch $(VENV)/.base $@
+
+lint:
+	$(BIN)/ruff check cosim tests
+	$(BIN)/ruff format --check cosim tests
+
+types:
+	$(BIN)/mypy
+
+imports:
+	$(BIN)/lint-imports
+
+pytest:
+	@if [ -f tests/rtl/install.sh ]; then bash tests/rtl/install.sh; fi
+	$(BIN)/python -m pytest -n 2
+
+workloads: setup
+	$(BIN)/python -m cosim.frontends.regenerate
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

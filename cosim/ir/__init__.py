@@ -1,0 +1,1 @@
+"""Intermediate representation: layers, workloads and their structure-of-arrays form."""
