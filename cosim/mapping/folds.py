@@ -16,20 +16,20 @@ One fold takes (eq. 1)
 
     fold_cycles = stream + skew * (rows + cols - 2) + fixed * rows
 
-where ``fixed`` is 1 for ws and is (the stationary operand is shifted in row by row) and, for os, 1 only with
-``os_drain`` (the results are shifted out row by row instead of leaving over a bus for each column). Without
-``overlap_fill`` the folds follow one another (eq. 2); with it the fill of a fold hides behind the fold before,
-as in an array that holds a spare weight tile (eq. 3):
+where ``fixed`` is 1 for ws and is (the stationary operand is shifted in row by row) and, for os, 1 only
+with ``os_drain`` (the results are shifted out row by row instead of leaving over a bus for each column).
+Without ``overlap_fill`` the folds follow one another (eq. 2); with it the fill of a fold hides behind the
+fold before, as in an array that holds a spare weight tile (eq. 3):
 
     total_cycles = folds * fold_cycles                                        (eq. 2)
     total_cycles = fold_cycles + (folds - 1) * max(stream, rows)              (eq. 3)
 
-The defaults (no drain, no overlap, skewed operands) are those of the released SCALE-Sim v2 and v3; the model of
-the paper counts the drain as well.
+The defaults (no drain, no overlap, skewed operands) are those of the released SCALE-Sim v2 and v3; the model
+of the paper counts the drain as well.
 
-Every function takes scalars or NumPy arrays of any mutually broadcastable shape. Integers stay 64-bit integers,
-floating-point input stays float64; counts are exact below 2**53. Nothing checks for positive sizes here: sizes
-are validated where they enter the program.
+Every function takes scalars or NumPy arrays of any mutually broadcastable shape. Integers stay 64-bit
+integers, floating-point input stays float64; counts are exact below 2**52. Nothing checks for positive sizes
+here: sizes are validated where they enter the program.
 
 Sources: Samajdar et al., "A Systematic Methodology for Characterizing Scalability of DNN Accelerators using
 SCALE-Sim", ISPASS 2020, doi:10.1109/ISPASS48437.2020.00016 (eq. 1 with drain, partitions); SCALE-Sim 3.0.0
@@ -133,7 +133,7 @@ def parse_dataflow(dataflow: DataflowLike) -> Dataflow | Array:
     return Dataflow(int(codes)) if codes.ndim == 0 else codes
 
 
-def _exact(value: Number) -> Array:
+def widen(value: Number) -> Array:
     """Widen to int64 or float64 so that products of sizes do not overflow a narrow type."""
     array = np.asarray(value)
     wide = np.int64 if array.dtype.kind in "iub" else np.float64
@@ -154,7 +154,7 @@ def ceil_div(numerator: Array, denominator: Array) -> Array:
 
 def fold_gemm(m: Number, n: Number, k: Number, rows: Number, cols: Number, dataflow: DataflowLike) -> Folding:
     """Lay a GEMM over an array of rows x cols elements (table in the module docstring)."""
-    m, n, k = _exact(m), _exact(n), _exact(k)
+    m, n, k = widen(m), widen(n), widen(k)
     flow = parse_dataflow(dataflow)
     if isinstance(flow, Dataflow):
         spatial_rows = m if flow is Dataflow.OS else k
@@ -169,8 +169,8 @@ def fold_gemm(m: Number, n: Number, k: Number, rows: Number, cols: Number, dataf
         spatial_rows,
         spatial_cols,
         stream,
-        ceil_div(spatial_rows, _exact(rows)),
-        ceil_div(spatial_cols, _exact(cols)),
+        ceil_div(spatial_rows, widen(rows)),
+        ceil_div(spatial_cols, widen(cols)),
     )
 
 
@@ -183,10 +183,10 @@ def fold_cycles(
 ) -> Array:
     """Cycles of one fold (eq. 1)."""
     flow = parse_dataflow(dataflow)
-    rows = _exact(rows)
-    cycles: Array = _exact(stream)
+    rows = widen(rows)
+    cycles: Array = widen(stream)
     if policy.skew:
-        cycles = cycles + (rows + (_exact(cols) - 2))
+        cycles = cycles + (rows + (widen(cols) - 2))
     if isinstance(flow, Dataflow):
         if flow is not Dataflow.OS or policy.os_drain:
             cycles = cycles + rows
@@ -213,10 +213,10 @@ def compute_cycles(
     """
     folding = fold_gemm(m, n, k, rows, cols, dataflow)
     per_fold = fold_cycles(folding.stream, rows, cols, dataflow, policy)
-    return _sum_folds(folding, per_fold, _exact(rows), policy, repeats)
+    return sum_folds(folding, per_fold, widen(rows), policy, repeats)
 
 
-def _sum_folds(
+def sum_folds(
     folding: Folding,
     per_fold: Array,
     rows: Array,
@@ -225,7 +225,7 @@ def _sum_folds(
 ) -> Array:
     folds = folding.row_folds * folding.col_folds
     if not (isinstance(repeats, int) and repeats == 1):
-        folds = folds * _exact(repeats)
+        folds = folds * widen(repeats)
     total: Array
     if policy.overlap_fill:
         total = per_fold + (folds - 1) * np.maximum(folding.stream, rows)
@@ -236,20 +236,20 @@ def _sum_folds(
 
 def reported_total_cycles(total_cycles: Number, stall_cycles: Number = 0) -> Array:
     """SCALE-Sim's ``total_cycles`` of one GEMM: the index of the last line, one less than their number."""
-    reported: Array = _exact(total_cycles) - 1 + _exact(stall_cycles)
+    reported: Array = widen(total_cycles) - 1 + widen(stall_cycles)
     return reported
 
 
 def mapping_efficiency(folding: Folding, rows: Number, cols: Number) -> Array:
     """Share of processing elements that hold a used element, averaged over all folds; in (0, 1]."""
-    covered = (folding.row_folds * _exact(rows)) * (folding.col_folds * _exact(cols))
+    covered = (folding.row_folds * widen(rows)) * (folding.col_folds * widen(cols))
     share: Array = folding.spatial_rows * folding.spatial_cols / covered
     return share
 
 
 def utilization(macs: Number, rows: Number, cols: Number, total_cycles: Number) -> Array:
     """The utilisation used everywhere in this program: MACs / (elements * cycles), in [0, 1]."""
-    return np.asarray(_exact(macs) / (_exact(rows) * _exact(cols) * _exact(total_cycles)))
+    return np.asarray(widen(macs) / (widen(rows) * widen(cols) * widen(total_cycles)))
 
 
 def scalesim_compute_utilization(
@@ -257,13 +257,13 @@ def scalesim_compute_utilization(
 ) -> Array:
     """The column "compute util" as SCALE-Sim prints it (as a share, not in percent).
 
-    For ws and is its denominator is cols - 1 cycles longer than the fold that it simulates, so the value comes
-    out below its own "overall util". Kept for comparison only; use :func:`utilization`.
+    For ws and is its denominator is cols - 1 cycles longer than the fold that it simulates, so the value
+    comes out below its own "overall util". Kept for comparison only; use :func:`utilization`.
     """
     flow = parse_dataflow(dataflow)
     per_fold = fold_cycles(folding.stream, rows, cols, flow)
     not_os = np.asarray(flow != Dataflow.OS)
-    denominator = per_fold + (_exact(cols) - 1) * not_os
+    denominator = per_fold + (widen(cols) - 1) * not_os
     share: Array = mapping_efficiency(folding, rows, cols) * folding.stream / denominator
     return share
 
@@ -285,10 +285,10 @@ def sram_counts(
     is and reads none back; the reads an accumulating buffer needs are given apart as ``psum_reads``.
     """
     flow = parse_dataflow(dataflow)
-    m, n, k = _exact(m), _exact(n), _exact(k)
+    m, n, k = widen(m), widen(n), widen(k)
     row_folds, col_folds = folding.row_folds, folding.col_folds
     mk, kn, mn = m * k, k * n, m * n
-    padding = row_folds * col_folds * (_exact(rows) + _exact(cols)) if count_padding else np.int64(0) * mn
+    padding = row_folds * col_folds * (widen(rows) + widen(cols)) if count_padding else np.int64(0) * mn
     if isinstance(flow, Dataflow):
         if flow is Dataflow.OS:
             return SramCounts(col_folds * mk, row_folds * kn, mn + padding, mn * 0 * row_folds)
@@ -322,9 +322,9 @@ def evaluate_gemm(
     flow = parse_dataflow(dataflow)
     folding = fold_gemm(m, n, k, rows, cols, flow)
     per_fold = fold_cycles(folding.stream, rows, cols, flow, policy)
-    total = _sum_folds(folding, per_fold, _exact(rows), policy, repeats)
-    times = _exact(repeats)
-    macs = _exact(m) * _exact(n) * _exact(k) * times
+    total = sum_folds(folding, per_fold, widen(rows), policy, repeats)
+    times = widen(repeats)
+    macs = widen(m) * widen(n) * widen(k) * times
     sram = sram_counts(m, n, k, folding, rows, cols, flow)
     return GemmCounts(
         folding,
