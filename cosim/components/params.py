@@ -89,6 +89,20 @@ class Params:
         )
 
 
+@dataclass(frozen=True)
+class ParameterRow:
+    """One effective parameter: its value in ``unit``, where it comes from and who set it."""
+
+    path: str
+    value: float | str
+    unit: str
+    source: str
+    kind: str
+    set_by: str
+    note: str = ""
+    range: tuple[float, float] | None = None
+
+
 def points_of(params: Params) -> int:
     """Number of design points that ``params`` stands for (1 if every value is a number)."""
     sizes = {np.shape(v)[0] for v in params.values.values() if np.ndim(v) > 0}

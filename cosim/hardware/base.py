@@ -74,7 +74,7 @@ class MachineModel(ABC):
 def kinds() -> tuple[str, ...]:
     """Kinds that exist: the modules of this package that are not helpers, without importing them."""
     here = Path(__file__).parent
-    helpers = {"__init__", "base", "lowering"}
+    helpers = {"__init__", "base", "lowering", "load"}
     return tuple(sorted(p.stem for p in here.glob("*.py") if p.stem not in helpers and not p.stem.startswith("_")))
 
 

@@ -1,0 +1,114 @@
+"""``cosim list``: what there is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import click
+
+Rows = list[dict[str, str]]
+
+
+def _archs() -> Rows:
+    from cosim.spec.locate import shipped
+    from cosim.spec.strict_yaml import load
+
+    rows = []
+    for name, path in shipped("arch").items():
+        document = load(path)
+        if document.get("kind") == "sweep":
+            continue
+        rows.append(
+            {
+                "name": name,
+                "kind": str(document.get("kind")),
+                "description": " ".join(str(document.get("description") or "").split()),
+            }
+        )
+    return rows
+
+
+def _workloads() -> Rows:
+    from cosim.ir.workload_file import load_workload
+    from cosim.spec.locate import shipped
+
+    rows = []
+    for name, path in shipped("workloads").items():
+        network = load_workload(path)
+        rows.append(
+            {
+                "name": name,
+                "layers": str(len(network)),
+                "macs": f"{network.macs:,}",
+                "params": f"{network.params:,}",
+                "origin": str(network.origin.get("model", "")),
+            }
+        )
+    return rows
+
+
+def _kinds() -> Rows:
+    from cosim.hardware.base import kinds, model_of
+
+    return [{"kind": kind, "summary": model_of(kind).summary, "cycle": model_of(kind).cycle} for kind in kinds()]
+
+
+def _columns() -> Rows:
+    from cosim.ir.columns import COLUMNS
+
+    return [{"column": c.name, "unit": c.unit or "-", "meaning": c.meaning} for c in COLUMNS.values()]
+
+
+def _ops() -> Rows:
+    from cosim.ir.ops import OPS
+
+    return [
+        {
+            "op": op.name,
+            "class": op.op_class.name.lower(),
+            "simple_ops": f"{op.simple_ops:g}",
+            "special_ops": f"{op.special_ops:g}",
+            "counted_per": "input element" if op.per_input else "output element",
+        }
+        for op in OPS.values()
+    ]
+
+
+def _sources() -> Rows:
+    from cosim.spec.locate import ROOT
+    from cosim.spec.sources import load_sources
+
+    entries = load_sources(ROOT / "arch" / "sources.yaml")
+    return [{"key": s.key, "source": str(s)} for s in entries.values()]
+
+
+TOPICS: dict[str, Callable[[], Rows]] = {
+    "archs": _archs,
+    "workloads": _workloads,
+    "kinds": _kinds,
+    "columns": _columns,
+    "ops": _ops,
+    "sources": _sources,
+}
+
+
+@click.command("list")
+@click.argument("topic", type=click.Choice(list(TOPICS)))
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
+def command(topic: str, as_json: bool) -> None:
+    """List machines, workloads, kinds, columns, operators or sources."""
+    rows = TOPICS[topic]()
+    if as_json:
+        click.echo(json.dumps({"schema": 1, topic: rows}))
+        return
+    from rich.table import Table
+
+    from cosim.cli import render
+
+    table = Table(box=None, pad_edge=False)
+    for name in rows[0] if rows else ["nothing found"]:
+        table.add_column(name, justify="right" if name in ("layers", "macs", "params") else "left")
+    for row in rows:
+        table.add_row(*row.values())
+    render.console().print(table)

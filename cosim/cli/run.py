@@ -1,0 +1,110 @@
+"""``cosim run``: one workload on one machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from cosim.results.result import Result
+
+
+def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
+    """``path=value`` pairs as a mapping; a pair without ``=`` or set twice is a usage error."""
+    chosen: dict[str, str] = {}
+    for setting in settings:
+        path, equals, value = setting.partition("=")
+        if not equals or not path:
+            raise click.BadParameter(f"found {setting!r}, allowed path=value, e.g. --set array.rows=64")
+        if path in chosen:
+            raise click.BadParameter(f"{path} is set twice: {chosen[path]!r} and {value!r}")
+        chosen[path] = value
+    return chosen
+
+
+@click.command("run")
+@click.argument("arch")
+@click.argument("workload")
+@click.option("--mapping", metavar="FILE", help="Mapping document; without one every layer takes the machine's best.")
+@click.option("--batch", default=1, show_default=True, type=click.IntRange(min=1), help="Images at once.")
+@click.option("--baseline", metavar="ARCH", help="Machine to compare with.")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a machine parameter (repeatable).")
+@click.option("--min-coverage", default=0.99, show_default=True, help="Smallest share of MACs that must be modelled.")
+@click.option("--seed", default=0, show_default=True, help="Seed, recorded in the manifest.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Write manifest, summary and tables.")
+@click.option("--layers/--no-layers", "show_layers", default=True, show_default=True, help="Print the layer table.")
+def command(
+    arch: str,
+    workload: str,
+    mapping: str | None,
+    batch: int,
+    baseline: str | None,
+    settings: tuple[str, ...],
+    min_coverage: float,
+    seed: int,
+    as_json: bool,
+    out: Path | None,
+    show_layers: bool,
+) -> None:
+    """Evaluate WORKLOAD on ARCH, layer by layer.
+
+    \b
+    cosim run arch/optical4f.yaml workloads/vit.yaml --baseline arch/gpu_rtx3090.yaml
+    cosim run systolic_128 resnet50 --batch 8 --set array.rows=64
+    """
+    from cosim.engine import evaluate
+
+    result = evaluate(
+        arch,
+        workload,
+        mapping,
+        batch=batch,
+        baseline=baseline,
+        overrides=parse_settings(settings),
+        min_coverage=min_coverage,
+        seed=seed,
+    )
+    written: tuple[Path, ...] = ()
+    if out is not None:
+        from cosim.results.files import write_result
+
+        written = write_result(result, out)
+    if as_json:
+        click.echo(json.dumps(result.to_json(), allow_nan=False))
+    else:
+        show(result, show_layers)
+    for path in written:
+        click.echo(f"wrote {path}", err=True)
+
+
+def show(result: Result, show_layers: bool) -> None:
+    """Print a result for people."""
+    from cosim.cli import render
+
+    console = render.console()
+    if show_layers:
+        console.print(render.layer_table(result))
+        console.print()
+    for line in render.totals_lines(result):
+        console.print(line)
+    console.print()
+    energy = result.energy_by_component_j
+    console.print(render.breakdown_table("energy by component", energy, "J", result.energy_j))
+    console.print()
+    busy = result.busy_by_resource_s
+    console.print(render.breakdown_table("busy time by resource", busy, "s", result.latency_s))
+    coverage = result.workload.coverage
+    console.print()
+    console.print(
+        f"coverage: {coverage.macs_share:.2%} of MACs and {coverage.bytes_share:.2%} of bytes are modelled"
+        + (f"; not modelled: {', '.join(coverage.unknown)}" if coverage.unknown else "")
+    )
+    if result.leaves_out:
+        console.print("the model leaves out: " + "; ".join(result.leaves_out))
+    line = render.speedup_line(result)
+    if line:
+        console.print(line, style="bold")

@@ -1,0 +1,20 @@
+"""``cosim schema``: JSON Schema of a document, for editors."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command("schema")
+@click.argument("kind")
+def command(kind: str) -> None:
+    """Print the JSON Schema of an arch file of KIND, of a workload or of a mapping.
+
+    \b
+    cosim schema systolic > systolic.schema.json
+    """
+    from cosim.hardware.load import schema_of
+
+    click.echo(json.dumps(schema_of(kind), indent=2))

@@ -1,0 +1,224 @@
+"""The only composer: a machine, a workload and a mapping in, a result out."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from cosim.components.estimate import CostTable, price
+from cosim.components.params import Params, Value, points_of
+from cosim.hardware.base import MachineModel
+from cosim.hardware.load import Machine, load_machine
+from cosim.ir.batch import Array, LayerBatch
+from cosim.ir.workload import Workload
+from cosim.ir.workload_file import load_workload as load_workload_file
+from cosim.mapping.feasibility import InfeasibleError, violations
+from cosim.mapping.mapping_file import load_mapping
+from cosim.mapping.plan import MappingDoc, Plan, make_plan
+from cosim.results.comparison import Comparison
+from cosim.results.result import Result
+from cosim.spec.hashing import canonical_hash
+from cosim.spec.locate import find_document
+
+# Points times layers per evaluation: keeps every intermediate array inside the second-level cache.
+CHUNK_ELEMENTS = 8192
+MIN_COVERAGE = 0.99
+
+
+class CoverageError(ValueError):
+    """A workload of which too little is modelled."""
+
+
+def load_arch(ref: str | Path, overrides: Mapping[str, str] | None = None, *, strict: bool = False) -> Machine:
+    """A machine from a file path or the name of a shipped one, with ``path=value`` overrides.
+
+    Raises :class:`cosim.spec.problems.SpecError` with every problem of the file.
+    """
+    return load_machine(find_document(ref, "arch"), overrides or {}, strict=strict)
+
+
+def load_workload(ref: str | Path) -> Workload:
+    """A workload from a file path or the name of a shipped one."""
+    return load_workload_file(find_document(ref, "workloads"))
+
+
+def evaluate(
+    arch: Machine | str | Path,
+    workload: Workload | str | Path,
+    mapping: MappingDoc | str | Path | None = None,
+    *,
+    batch: int = 1,
+    baseline: Machine | str | Path | None = None,
+    overrides: Mapping[str, str] | None = None,
+    min_coverage: float = MIN_COVERAGE,
+    seed: int = 0,
+) -> Result:
+    """Evaluate a workload on a machine, and on a baseline to compare with.
+
+    ``mapping`` and ``overrides`` apply to ``arch``; the baseline runs with its defaults on the same batch.
+    Raises :class:`cosim.spec.problems.SpecError` for invalid files, ``MappingError`` for a mapping that names
+    what does not exist, ``InfeasibleError`` for layers that do not fit, and :class:`CoverageError` when less
+    than ``min_coverage`` of the MACs is modelled.
+    """
+    machine = arch if isinstance(arch, Machine) else load_arch(arch, overrides)
+    network = workload if isinstance(workload, Workload) else load_workload(workload)
+    rules = mapping if isinstance(mapping, MappingDoc) or mapping is None else load_mapping(Path(mapping))
+    network = network.with_batch(batch)
+    share = network.coverage.macs_share
+    if share < min_coverage:
+        raise CoverageError(
+            f"workload {network.name}: {share:.1%} of the MACs are modelled, the threshold is {min_coverage:.1%}; "
+            f"not modelled: {', '.join(network.coverage.unknown)}"
+        )
+    layers = LayerBatch.from_layers(network.layers)
+    other = None
+    if baseline is not None:
+        other = _evaluate_one(
+            baseline if isinstance(baseline, Machine) else load_arch(baseline), network, layers, None, seed
+        )
+    return _evaluate_one(machine, network, layers, rules, seed, other)
+
+
+def _evaluate_one(
+    machine: Machine,
+    network: Workload,
+    layers: LayerBatch,
+    mapping: MappingDoc | None,
+    seed: int,
+    baseline: Result | None = None,
+) -> Result:
+    plan = make_plan(layers, machine.model.choices, mapping)
+    cost = price(machine.model.estimate(layers, machine.params, plan), machine.model.energies(machine.params))
+    reasons = violations(cost.limits, layers.names)
+    if reasons:
+        raise InfeasibleError(reasons)
+    return Result(
+        manifest=_manifest(machine, network, mapping, seed, baseline),
+        workload=network,
+        cost=cost,
+        cycle_hz=float(machine.model.cycle_hz(machine.params)),
+        cycle=machine.model.cycle,
+        bytes_=executed_bytes(machine.model, layers, machine.params),
+        parameters=machine.parameters,
+        leaves_out=machine.model.leaves_out,
+        baseline=baseline,
+    )
+
+
+def executed_bytes(model: MachineModel, layers: LayerBatch, params: Params) -> Array:
+    """Bytes of operands and result at the widths the machine computes with, shape (L,) or (points, L)."""
+    bits = model.execution_bits(params)
+    total: Array = (
+        layers.x_elems * bits["x_bits"] + layers.w_elems * bits["w_bits"] + layers.y_elems * bits["y_bits"]
+    ) / 8
+    return total
+
+
+def _manifest(
+    machine: Machine, network: Workload, mapping: MappingDoc | None, seed: int, baseline: Result | None
+) -> dict[str, object]:
+    content = {
+        "cosim": version("cosim"),
+        "arch": {"name": machine.name, "kind": machine.kind, "hash": machine.hash, "overrides": dict(machine.overrides)},
+        "workload": {"name": network.name, "hash": workload_hash(network), "batch": network.batch},
+        "mapping": {"name": mapping.name, "hash": canonical_hash(_mapping_content(mapping))} if mapping else None,
+        "baseline": baseline.manifest["arch"] if baseline else None,
+        "seed": seed,
+    }
+    digest = canonical_hash(content)
+    return {
+        **content,
+        "hash": digest,
+        "origin": dict(network.origin),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+
+
+def _mapping_content(mapping: MappingDoc) -> dict[str, object]:
+    return {
+        "defaults": dict(mapping.defaults),
+        "rules": [[rule.pattern, dict(rule.values)] for rule in mapping.rules],
+    }
+
+
+def workload_hash(network: Workload) -> str:
+    """Hash of a workload's layers: equal layers give equal hashes, wherever they came from."""
+    rows = [
+        [getattr(layer, name) for name in layer.__dataclass_fields__ if name != "module"] for layer in network.layers
+    ]
+    return canonical_hash(rows)
+
+
+@dataclass(frozen=True)
+class PointsChunk:
+    """Costs of design points ``start`` to ``start + count``; arrays of shape (count, L)."""
+
+    start: int
+    count: int
+    cost: CostTable
+
+
+def evaluate_points(
+    model: MachineModel,
+    layers: LayerBatch,
+    params: Params,
+    columns: Mapping[str, Array],
+    plan: Plan | None = None,
+    chunk_elements: int = CHUNK_ELEMENTS,
+) -> Iterator[PointsChunk]:
+    """Evaluate many design points: ``columns`` maps parameter paths to arrays of shape (points,).
+
+    The same formulas as for a single point, in chunks that fit the cache; yields chunks in order.
+    Raises ``ValueError`` when the columns differ in length, ``KeyError`` for an unknown path.
+    """
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) != 1:
+        raise ValueError(f"parameter columns of different lengths: {sorted(lengths)}")
+    total = lengths.pop()
+    chosen = plan or make_plan(layers, model.choices)
+    step = max(1, chunk_elements // layers.size)
+    for start in range(0, total, step):
+        part: dict[str, Value] = {
+            path: np.asarray(values[start : start + step], dtype=np.float64)[:, None] for path, values in columns.items()
+        }
+        point = params.with_values(part)
+        cost = price(model.estimate(layers, point, chosen), model.energies(point))
+        yield PointsChunk(start, points_of(point), cost)
+
+
+def compare(
+    archs: Sequence[Machine | str | Path],
+    workloads: Sequence[Workload | str | Path],
+    baseline: Machine | str | Path | None = None,
+    *,
+    batch: int = 1,
+    seed: int = 0,
+) -> Comparison:
+    """Every machine on every workload. The baseline (the first machine by default) joins the table.
+
+    Invalid files are refused at once; a machine that cannot run a workload becomes a row with its reason.
+    """
+    machines = [a if isinstance(a, Machine) else load_arch(a) for a in archs]
+    base = machines[0] if baseline is None else (baseline if isinstance(baseline, Machine) else load_arch(baseline))
+    if all(base.name != machine.name for machine in machines):
+        machines.append(base)
+    names = [machine.name for machine in machines]
+    if len(set(names)) != len(names):
+        raise ValueError(f"machines to compare need different names, found {names}")
+    networks = [w if isinstance(w, Workload) else load_workload(w) for w in workloads]
+    results: dict[tuple[str, str], Result] = {}
+    failures: dict[tuple[str, str], str] = {}
+    for machine in machines:
+        for network in networks:
+            key = (machine.name, network.name)
+            try:
+                results[key] = evaluate(machine, network, batch=batch, seed=seed)
+            except (InfeasibleError, CoverageError) as error:
+                failures[key] = str(error)
+    return Comparison(tuple(names), tuple(n.name for n in networks), results, failures, base.name)
