@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cosim.engine import compare as compare
     from cosim.engine import evaluate as evaluate
     from cosim.engine import evaluate_points as evaluate_points
     from cosim.engine import load_arch as load_arch
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from cosim.ir.layer import Layer as Layer
     from cosim.ir.workload import Workload as Workload
     from cosim.mapping.mapping_file import load_mapping as load_mapping
-    from cosim.engine import compare as compare
     from cosim.results.result import Result as Result
 
 _LAZY = {

@@ -19,11 +19,12 @@ from cosim.ir.workload import Workload
 from cosim.ir.workload_file import load_workload as load_workload_file
 from cosim.mapping.feasibility import InfeasibleError, violations
 from cosim.mapping.mapping_file import load_mapping
-from cosim.mapping.plan import MappingDoc, Plan, make_plan
+from cosim.mapping.plan import MappingDoc, MappingError, Plan, make_plan
 from cosim.results.comparison import Comparison
 from cosim.results.result import Result
 from cosim.spec.hashing import canonical_hash
 from cosim.spec.locate import find_document
+from cosim.spec.problems import nearest_hint
 
 # Points times layers per evaluation: keeps every intermediate array inside the second-level cache.
 CHUNK_ELEMENTS = 8192
@@ -34,7 +35,9 @@ class CoverageError(ValueError):
     """A workload of which too little is modelled."""
 
 
-def load_arch(ref: str | Path, overrides: Mapping[str, str] | None = None, *, strict: bool = False) -> Machine:
+def load_arch(
+    ref: str | Path, overrides: Mapping[str, str] | None = None, *, strict: bool = False
+) -> Machine:
     """A machine from a file path or the name of a shipped one, with ``path=value`` overrides.
 
     Raises :class:`cosim.spec.problems.SpecError` with every problem of the file.
@@ -124,9 +127,16 @@ def _manifest(
 ) -> dict[str, object]:
     content = {
         "cosim": version("cosim"),
-        "arch": {"name": machine.name, "kind": machine.kind, "hash": machine.hash, "overrides": dict(machine.overrides)},
+        "arch": {
+            "name": machine.name,
+            "kind": machine.kind,
+            "hash": machine.hash,
+            "overrides": dict(machine.overrides),
+        },
         "workload": {"name": network.name, "hash": workload_hash(network), "batch": network.batch},
-        "mapping": {"name": mapping.name, "hash": canonical_hash(_mapping_content(mapping))} if mapping else None,
+        "mapping": {"name": mapping.name, "hash": canonical_hash(_mapping_content(mapping))}
+        if mapping
+        else None,
         "baseline": baseline.manifest["arch"] if baseline else None,
         "seed": seed,
     }
@@ -150,9 +160,54 @@ def _mapping_content(mapping: MappingDoc) -> dict[str, object]:
 def workload_hash(network: Workload) -> str:
     """Hash of a workload's layers: equal layers give equal hashes, wherever they came from."""
     rows = [
-        [getattr(layer, name) for name in layer.__dataclass_fields__ if name != "module"] for layer in network.layers
+        [getattr(layer, name) for name in layer.__dataclass_fields__ if name != "module"]
+        for layer in network.layers
     ]
     return canonical_hash(rows)
+
+
+def explain_layer(
+    arch: Machine | str | Path,
+    workload: Workload | str | Path,
+    layer: str,
+    mapping: MappingDoc | str | Path | None = None,
+    *,
+    batch: int = 1,
+    overrides: Mapping[str, str] | None = None,
+) -> tuple[str, ...]:
+    """One layer's cost as equations with their numbers, then its bound, energy and what is left out.
+
+    Raises ``MappingError`` (nearest spelling) for a layer that the workload does not have.
+    """
+    machine = arch if isinstance(arch, Machine) else load_arch(arch, overrides)
+    network = workload if isinstance(workload, Workload) else load_workload(workload)
+    names = [found.name for found in network.layers]
+    if layer not in names:
+        raise MappingError(
+            f"workload {network.name}: no layer {layer!r}, {nearest_hint(layer, names) or 'see its file'}"
+        )
+    rules = mapping if isinstance(mapping, MappingDoc) or mapping is None else load_mapping(Path(mapping))
+    layers = LayerBatch.from_layers(network.with_batch(batch).layers)
+    plan = make_plan(layers, machine.model.choices, rules)
+    index = [names.index(layer)]
+    one, one_plan = layers.take(index), plan.take(index)
+    cost = price(
+        machine.model.estimate(one, machine.params, one_plan), machine.model.energies(machine.params)
+    )
+    lines = [f"{layer} ({one.ops[0]}) on {machine.name}, batch {network.batch * batch}"]
+    lines += machine.model.equation(one, machine.params, one_plan)
+    for stage, seconds in cost.stage_s.items():
+        inside = [name for name, of in cost.stage_of.items() if of == stage]
+        parts = ", ".join(f"{name} {float(np.ravel(cost.resource_s[name])[0]):.4g} s" for name in inside)
+        lines.append(f"stage {stage}: max({parts}) = {float(np.ravel(seconds)[0]):.4g} s")
+    lines.append(
+        f"latency = sum of stages = {float(cost.latency_s[0]):.6g} s, bound by {cost.bound_names()[0]}"
+    )
+    for name, energy in cost.energy_pj.items():
+        lines.append(f"energy of {name} = {float(energy[0]):.6g} pJ")
+    lines.append(f"energy = {float(cost.total_energy_pj[0]):.6g} pJ")
+    lines += [f"not modelled: {text}" for text in machine.model.leaves_out]
+    return (*lines, *(str(reason) for reason in violations(cost.limits, one.names)))
 
 
 @dataclass(frozen=True)
@@ -185,7 +240,8 @@ def evaluate_points(
     step = max(1, chunk_elements // layers.size)
     for start in range(0, total, step):
         part: dict[str, Value] = {
-            path: np.asarray(values[start : start + step], dtype=np.float64)[:, None] for path, values in columns.items()
+            path: np.asarray(values[start : start + step], dtype=np.float64)[:, None]
+            for path, values in columns.items()
         }
         point = params.with_values(part)
         cost = price(model.estimate(layers, point, chosen), model.energies(point))
@@ -205,7 +261,11 @@ def compare(
     Invalid files are refused at once; a machine that cannot run a workload becomes a row with its reason.
     """
     machines = [a if isinstance(a, Machine) else load_arch(a) for a in archs]
-    base = machines[0] if baseline is None else (baseline if isinstance(baseline, Machine) else load_arch(baseline))
+    base = (
+        machines[0]
+        if baseline is None
+        else (baseline if isinstance(baseline, Machine) else load_arch(baseline))
+    )
     if all(base.name != machine.name for machine in machines):
         machines.append(base)
     names = [machine.name for machine in machines]

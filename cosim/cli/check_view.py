@@ -47,6 +47,10 @@ def tables(document: dict[str, Any], worst: int) -> Iterator[Table]:
             detail.add_column(name, justify="left" if name in ("case", "unit") else "right")
         for row in off:
             detail.add_row(
-                str(row["case"]), _figure(row["predicted"]), _figure(row["reference"]), row["unit"], f"{_deviation(row):.2%}"
+                str(row["case"]),
+                _figure(row["predicted"]),
+                _figure(row["reference"]),
+                row["unit"],
+                f"{_deviation(row):.2%}",
             )
         yield detail

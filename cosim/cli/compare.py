@@ -11,11 +11,15 @@ import click
 @click.command("compare")
 @click.argument("archs", nargs=-1, required=True)
 @click.option("--workload", "-w", "workloads", multiple=True, required=True, help="Workload (repeatable).")
-@click.option("--baseline", metavar="ARCH", help="Machine that the others are held against (default: the first).")
+@click.option(
+    "--baseline", metavar="ARCH", help="Machine that the others are held against (default: the first)."
+)
 @click.option("--batch", default=1, show_default=True, type=click.IntRange(min=1), help="Images at once.")
 @click.option("--seed", default=0, show_default=True, help="Seed, recorded in the manifests.")
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
-@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Write comparison.csv and comparison.json.")
+@click.option(
+    "--out", metavar="DIR", type=click.Path(path_type=Path), help="Write comparison.csv and comparison.json."
+)
 def command(
     archs: tuple[str, ...],
     workloads: tuple[str, ...],
@@ -46,7 +50,9 @@ def command(
     from cosim.cli import render
 
     console = render.console()
-    table = Table(title=f"batch {batch}, against {comparison.baseline}", title_justify="left", box=None, pad_edge=False)
+    table = Table(
+        title=f"batch {batch}, against {comparison.baseline}", title_justify="left", box=None, pad_edge=False
+    )
     for name in ("machine", "workload"):
         table.add_column(name)
     for name in ("time", "energy", "images/s", "speed-up", "energy ratio"):

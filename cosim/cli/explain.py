@@ -36,11 +36,25 @@ def param(arch: str, path: str | None, settings: tuple[str, ...], as_json: bool)
     from cosim.spec.sources import sources_for
 
     machine = load_arch(arch, parse_settings(settings))
-    rows = [row for row in machine.parameters if path is None or row.path == path or row.path.startswith(f"{path}.")]
+    rows = [
+        row
+        for row in machine.parameters
+        if path is None or row.path == path or row.path.startswith(f"{path}.")
+    ]
     if not rows:
         known = [row.path for row in machine.parameters]
         raise SpecError(
-            [Problem(str(arch), 0, 0, str(path), "no such parameter", "a path of this machine", nearest_hint(str(path), known))]
+            [
+                Problem(
+                    str(arch),
+                    0,
+                    0,
+                    str(path),
+                    "no such parameter",
+                    "a path of this machine",
+                    nearest_hint(str(path), known),
+                )
+            ]
         )
     if as_json:
         click.echo(json.dumps({"schema": 1, "parameters": [asdict(row) for row in rows]}))
@@ -54,7 +68,11 @@ def _show_parameter(row: ParameterRow, source: str) -> None:
     value = row.value if isinstance(row.value, str) else f"{row.value:g}"
     click.echo(f"{row.path} = {value} {row.unit}".rstrip())
     if row.source or row.kind:
-        click.echo(f"    {row.kind}, source {row.source}: {source}" if source else f"    {row.kind} {row.source}".rstrip())
+        click.echo(
+            f"    {row.kind}, source {row.source}: {source}"
+            if source
+            else f"    {row.kind} {row.source}".rstrip()
+        )
     if row.range:
         click.echo(f"    range {row.range[0]:g} to {row.range[1]:g} {row.unit}")
     if row.note:
@@ -79,7 +97,9 @@ def layer_(
     """
     from cosim.engine import explain_layer
 
-    for line in explain_layer(arch, workload, layer, mapping, batch=batch, overrides=parse_settings(settings)):
+    for line in explain_layer(
+        arch, workload, layer, mapping, batch=batch, overrides=parse_settings(settings)
+    ):
         click.echo(line)
 
 

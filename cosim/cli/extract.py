@@ -20,8 +20,12 @@ import click
 @click.option("--name", help="Name of the workload (default: from the model).")
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Write the workload here.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
-@click.option("--min-coverage", default=0.99, show_default=True, help="Smallest share of MACs that must be modelled.")
-@click.option("--json", "as_json", is_flag=True, help="Print counts and the coverage report as one JSON document.")
+@click.option(
+    "--min-coverage", default=0.99, show_default=True, help="Smallest share of MACs that must be modelled."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print counts and the coverage report as one JSON document."
+)
 def command(
     model: str,
     input_shapes: tuple[str, ...],
@@ -53,7 +57,12 @@ def command(
         save_workload(workload, out)
         click.echo(f"wrote {out}", err=True)
     if as_json:
-        counts = {"name": workload.name, "layers": len(workload), "macs": workload.macs, "params": workload.params}
+        counts = {
+            "name": workload.name,
+            "layers": len(workload),
+            "macs": workload.macs,
+            "params": workload.params,
+        }
         click.echo(json.dumps({"schema": 1, **counts, "coverage": coverage.to_json()}))
     else:
         click.echo(

@@ -51,7 +51,9 @@ def _workloads() -> Rows:
 def _kinds() -> Rows:
     from cosim.hardware.base import kinds, model_of
 
-    return [{"kind": kind, "summary": model_of(kind).summary, "cycle": model_of(kind).cycle} for kind in kinds()]
+    return [
+        {"kind": kind, "summary": model_of(kind).summary, "cycle": model_of(kind).cycle} for kind in kinds()
+    ]
 
 
 def _columns() -> Rows:

@@ -16,7 +16,10 @@ from cosim.cli.exit_codes import INTERRUPTED, exit_code_of
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("cosim.cli.run", "Evaluate one workload on one machine."),
     "compare": ("cosim.cli.compare", "Several machines times several workloads in one table."),
-    "extract": ("cosim.cli.extract", "A torch module, transformers configuration or ONNX file to a workload."),
+    "extract": (
+        "cosim.cli.extract",
+        "A torch module, transformers configuration or ONNX file to a workload.",
+    ),
     "validate": ("cosim.cli.validate", "Check input files and report every problem at once."),
     "explain": ("cosim.cli.explain", "A parameter, a layer's cost or a column, with its source."),
     "list": ("cosim.cli.list", "What is there: machines, workloads, kinds, columns, operators."),

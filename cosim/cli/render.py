@@ -11,7 +11,16 @@ from rich.table import Table
 if TYPE_CHECKING:
     from cosim.results.result import Result
 
-_PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"))
+_PREFIXES: tuple[tuple[float, str], ...] = (
+    (1e18, "E"),
+    (1e15, "P"),
+    (1e12, "T"),
+    (1e9, "G"),
+    (1e6, "M"),
+    (1e3, "k"),
+    (1.0, ""),
+    (1e-3, "m"),
+)
 _PREFIXES += ((1e-6, "u"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"))
 
 
@@ -43,7 +52,9 @@ def bar(share: float, width: int = 12) -> str:
 
 def layer_table(result: Result) -> Table:
     """Per layer: operator, shape, cycles, time, energy, utilisation and what bounds it."""
-    table = Table(title=f"{result.workload.name} on {result.machine}", title_justify="left", box=None, pad_edge=False)
+    table = Table(
+        title=f"{result.workload.name} on {result.machine}", title_justify="left", box=None, pad_edge=False
+    )
     table.add_column("layer", overflow="fold", max_width=44)
     table.add_column("op")
     table.add_column("shape", overflow="fold", max_width=34)

@@ -28,15 +28,25 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
 @click.command("run")
 @click.argument("arch")
 @click.argument("workload")
-@click.option("--mapping", metavar="FILE", help="Mapping document; without one every layer takes the machine's best.")
+@click.option(
+    "--mapping", metavar="FILE", help="Mapping document; without one every layer takes the machine's best."
+)
 @click.option("--batch", default=1, show_default=True, type=click.IntRange(min=1), help="Images at once.")
 @click.option("--baseline", metavar="ARCH", help="Machine to compare with.")
-@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a machine parameter (repeatable).")
-@click.option("--min-coverage", default=0.99, show_default=True, help="Smallest share of MACs that must be modelled.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a machine parameter (repeatable)."
+)
+@click.option(
+    "--min-coverage", default=0.99, show_default=True, help="Smallest share of MACs that must be modelled."
+)
 @click.option("--seed", default=0, show_default=True, help="Seed, recorded in the manifest.")
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
-@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Write manifest, summary and tables.")
-@click.option("--layers/--no-layers", "show_layers", default=True, show_default=True, help="Print the layer table.")
+@click.option(
+    "--out", metavar="DIR", type=click.Path(path_type=Path), help="Write manifest, summary and tables."
+)
+@click.option(
+    "--layers/--no-layers", "show_layers", default=True, show_default=True, help="Print the layer table."
+)
 def command(
     arch: str,
     workload: str,
@@ -105,6 +115,6 @@ def show(result: Result, show_layers: bool) -> None:
     )
     if result.leaves_out:
         console.print("the model leaves out: " + "; ".join(result.leaves_out))
-    line = render.speedup_line(result)
-    if line:
-        console.print(line, style="bold")
+    comparison = render.speedup_line(result)
+    if comparison:
+        console.print(comparison, style="bold")

@@ -20,6 +20,12 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
+_COPIED = (
+    *("N", "G", "K", "C", "P", "Q", "R", "S", "H", "W", "macs", "x_elems", "y_elems"),
+    *("simple_ops", "special_ops", "x_bits", "w_bits", "y_bits"),
+)
+
+
 @dataclass(frozen=True)
 class LayerBatch:
     """Arrays of shape (L,), one entry a layer; meanings as in :class:`cosim.ir.layer.Layer`.
@@ -76,7 +82,9 @@ class LayerBatch:
         """The layers at ``index`` in that order."""
         rows = np.asarray(index, dtype=np.int64)
         arrays = {
-            name: getattr(self, name)[rows] for name in self.__dataclass_fields__ if name not in ("names", "ops")
+            name: getattr(self, name)[rows]
+            for name in self.__dataclass_fields__
+            if name not in ("names", "ops")
         }
         return LayerBatch(
             names=tuple(self.names[i] for i in rows), ops=tuple(self.ops[i] for i in rows), **arrays
@@ -93,11 +101,7 @@ class LayerBatch:
         def column(values: Iterable[float]) -> Array:
             return np.fromiter(values, dtype=np.float64, count=len(rows))
 
-        plain = {
-            name: column(getattr(layer, name) for layer in rows)
-            for name in ("N", "G", "K", "C", "P", "Q", "R", "S", "H", "W", "macs", "x_elems", "y_elems")
-            + ("simple_ops", "special_ops", "x_bits", "w_bits", "y_bits")
-        }
+        plain = {name: column(getattr(layer, name) for layer in rows) for name in _COPIED}
         return cls(
             names=tuple(layer.name for layer in rows),
             ops=tuple(layer.op for layer in rows),

@@ -53,7 +53,7 @@ class Plan:
 
     def is_value(self, choice: str, value: str) -> NDArray[np.bool_]:
         """Mask of the layers whose ``choice`` is ``value``."""
-        return self.codes[choice] == self.choices[choice].index(value)
+        return np.asarray(self.codes[choice] == self.choices[choice].index(value))
 
     def take(self, index: Sequence[int] | NDArray[np.int64]) -> Plan:
         """The plan of the layers at ``index``."""

@@ -94,7 +94,9 @@ def write_result(result: Result, folder: Path) -> tuple[Path, ...]:
         try:
             found = json.loads(manifest.read_text(encoding="utf-8")).get("hash")
         except (OSError, ValueError) as error:
-            raise OutputError(f"{manifest}: found an unreadable manifest ({error}); choose another folder") from error
+            raise OutputError(
+                f"{manifest}: found an unreadable manifest ({error}); choose another folder"
+            ) from error
         if found != result.manifest["hash"]:
             raise OutputError(
                 f"{folder}: found the result of another evaluation (hash {found}), this one is "
@@ -104,7 +106,9 @@ def write_result(result: Result, folder: Path) -> tuple[Path, ...]:
         raise OutputError(f"{folder}: found a folder with other files in it, allowed an empty or new one")
     folder.mkdir(parents=True, exist_ok=True)
     document = result.to_json()
-    summary = {key: document[key] for key in ("schema", "totals", "breakdown", "coverage", "speedup", "leaves_out")}
+    summary = {
+        key: document[key] for key in ("schema", "totals", "breakdown", "coverage", "speedup", "leaves_out")
+    }
     texts = {
         "layers.csv": layers_csv(result),
         "parameters.csv": parameters_csv(result.parameters),

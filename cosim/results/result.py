@@ -131,7 +131,8 @@ class Result:
         """Seconds that each resource is busy (resources of one stage overlap, so these do not add up)."""
         count = len(self.workload)
         sums = {
-            name: float(np.broadcast_to(value, (count,)).sum()) for name, value in self.cost.resource_s.items()
+            name: float(np.broadcast_to(value, (count,)).sum())
+            for name, value in self.cost.resource_s.items()
         }
         return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
@@ -168,7 +169,8 @@ class Result:
             "speedup": ratios.to_json() if ratios else {},
             "leaves_out": list(self.leaves_out),
             "columns": {
-                name: {"unit": COLUMNS[name].unit, "meaning": COLUMNS[name].meaning} for name in self.layers[0]
+                name: {"unit": COLUMNS[name].unit, "meaning": COLUMNS[name].meaning}
+                for name in self.layers[0]
             },
         }
 
@@ -218,7 +220,8 @@ def shape_text(layer: Any) -> str:
     if layer.R * layer.S == 1 and layer.H == layer.P and layer.W == 1:
         prefix = f"{groups} x " if groups > 1 else ""
         return f"{prefix}[{m} x {k}] . [{k} x {n}]"
-    text = f"N{layer.N} C{layer.C * layer.G} {layer.H}x{layer.W} -> K{layer.K * layer.G} {layer.P}x{layer.Q}, {layer.R}x{layer.S}"
+    text = f"N{layer.N} C{layer.C * layer.G} {layer.H}x{layer.W} -> "
+    text += f"K{layer.K * layer.G} {layer.P}x{layer.Q}, {layer.R}x{layer.S}"
     if layer.stride != (1, 1):
         text += f" /{layer.stride[0]}"
     if layer.dilation != (1, 1):

@@ -1,0 +1,40 @@
+"""The program's own speed figures, each measured in one run together with its naive form.
+
+A benchmark is a function without arguments that returns a :class:`BenchRow`. The table names modules instead of
+importing them, so that listing the benchmarks costs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from cosim.ir.bench_row import BenchRow
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A benchmark: ``module:function`` and what it measures."""
+
+    target: str
+    what: str
+
+
+BENCHES: dict[str, Bench] = {
+    "run_vit": Bench("cosim.bench.process:run_vit", "CPU time of `cosim run` on ViT-B/16, a whole process"),
+    "help": Bench("cosim.bench.process:run_help", "CPU time of `cosim --help`, a whole process"),
+    "load_vit": Bench("cosim.bench.process:load_vit", "reading the ViT-B/16 workload file"),
+    "estimate_optical4f": Bench("cosim.bench.points:optical4f", "layer evaluations a second, vectorised"),
+    "estimate_systolic": Bench("cosim.bench.points:systolic", "layer evaluations a second, vectorised"),
+    "estimate_simd_cpu": Bench("cosim.bench.points:simd_cpu", "layer evaluations a second, vectorised"),
+    "estimate_gpu": Bench("cosim.bench.points:gpu", "layer evaluations a second, vectorised"),
+}
+
+
+def run(name: str) -> BenchRow:
+    """Measure one benchmark; raises ``KeyError`` for an unknown name."""
+    module, _, function = BENCHES[name].target.partition(":")
+    row = getattr(import_module(module), function)()
+    if not isinstance(row, BenchRow):
+        raise TypeError(f"benchmark {name} returned {type(row).__name__}")
+    return row
