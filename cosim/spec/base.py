@@ -9,16 +9,16 @@ A machine author writes fields with types that carry unit and limits:
         mac_pj: Pj
         leakage_mw: Mw | None = None
 
-and reads numbers with `spec.clock_hz.value`. Every such field is a `Constant` with unit and provenance. Fields that
-are no physical numbers use plain types (`Literal`, `str`, `bool`, `tuple[...]`); nothing is converted silently.
-Lists are tuples, because specs are immutable.
+and reads numbers with `spec.clock_hz.value`. Every such field is a `Constant` with unit and provenance. Fields
+that are no physical numbers use plain types (`Literal`, `str`, `bool`, `tuple[...]`); nothing is converted
+silently. Lists are tuples, because specs are immutable.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -41,6 +41,7 @@ from cosim.spec.constant import (
     Kind,
     Limits,
     Reading,
+    SetBy,
     read_constant,
     read_number,
     unsourced,
@@ -99,19 +100,20 @@ class Unit:
         if isinstance(raw, Constant):
             return self._ready(raw, session)
         if session is None:
-            return read_constant(raw, self.suffix, self.limits)
+            return read_constant(raw, self.suffix, self.limits, set_by="default")
         block = raw.provenance if isinstance(raw, Block) else session.provenance
         if isinstance(raw, Block):
             session.unused.pop(raw.path, None)
-        return read_constant(raw, self.suffix, self.limits, block, session.reading, is_overridden(raw))
+        set_by: SetBy = "override" if is_overridden(raw) else "file"
+        return read_constant(raw, self.suffix, self.limits, block, session.reading, set_by)
 
     def _ready(self, made: Constant, session: Session | None) -> Constant:
         """A constant made in the program: a default, or one given from Python."""
         if made.unit != self.suffix:
             raise Refused([Refusal(f"a constant in {made.unit}", f"one in {self.suffix}")])
         read_number(made.value, self.suffix, self.limits)
-        if session is not None and session.reading.strict and (missing := unsourced(made)):
-            raise Refused(missing)
+        if session is not None and (wrong := unsourced(made, session.reading)):
+            raise Refused(wrong)
         return made
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -215,7 +217,7 @@ def _inside(raw: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInf
 
 _Value = TypeVar("_Value")
 Table = Annotated[dict[str, _Value], WrapValidator(_inside)]
-"""A mapping from free names to constants or specs, `read_pj: Table[Pj]`; may hold a `provenance` of its own."""
+"""A mapping from free names to constants or specs, `read_pj: Table[Pj]`; may hold a `provenance`."""
 
 _SpecT = TypeVar("_SpecT", bound="Spec")
 
@@ -226,7 +228,6 @@ class Spec(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, defer_build=True, validate_default=True, allow_inf_nan=False
     )
-    unit_names_checked: ClassVar[bool] = True
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -262,7 +263,7 @@ class Spec(BaseModel):
         out = handler.resolve_ref_schema(handler(schema))
         out.setdefault("properties", {})["provenance"] = {
             "type": "object",
-            "description": "source, kind and note of every constant of this block that does not state its own",
+            "description": "for every constant of this block that does not state its own",
             "properties": {
                 "source": {"type": "string"},
                 "kind": {"enum": list(KINDS)},

@@ -4,9 +4,9 @@ In a file a constant is a number, a text with a unit, or a mapping:
 
     clock_hz: {value: 250 MHz, source: cnna16, kind: measured, range: [200 MHz, 300 MHz], note: "table 2"}
 
-`provenance: {source, kind, note}` in any mapping holds for every constant of that block, and of the blocks below it,
-that does not state its own. A constant that names its own source takes nothing from the block: a kind or a note
-written for one source says nothing about another.
+`provenance: {source, kind, note}` in any mapping holds for every constant of that block, and of the blocks below
+it, that does not state its own. A constant that names its own source takes nothing from the block: a kind or a
+note written for one source says nothing about another.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ COMMAND_LINE = "command line"
 _KEYS = ("value", "source", "kind", "range", "note")
 _PROVENANCE_KEYS = ("source", "kind", "note")
 _NEEDS_NOTE = {
-    "assumed": "why it is assumed",
-    "fitted": "what it was fitted to and the error on held-out data",
+    "assumed": "a note with the reason",
+    "fitted": "a note with the data it was fitted to and the error on held-out data",
 }
 
 
@@ -47,15 +47,16 @@ class Provenance:
 
 
 NOWHERE = Provenance()
+_REFUSED_BLOCK = Provenance(source="", kind="derived")
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
     """A number in its canonical unit.
 
-    `value` is an int where the field asks for a whole number. `unit` is the suffix of the field (`hz`, `pj_per_bit`),
-    `count`, `fraction` or `ratio`. `range` is (lowest, highest) in the same unit. `set_by` tells a number of the file
-    from one of `--set` and from a default of the program.
+    `value` is an int where the field asks for a whole number. `unit` is the suffix of the field (`hz`,
+    `pj_per_bit`), `count`, `fraction` or `ratio`. `range` is (lowest, highest) in the same unit. `set_by` tells a
+    number of the file from one of `--set` and from one of the program.
     """
 
     value: float
@@ -144,7 +145,7 @@ def read_constant(
     limits: Limits,
     block: Provenance = NOWHERE,
     reading: Reading = Reading(),
-    overridden: bool = False,
+    set_by: SetBy = "file",
 ) -> Constant:
     """A constant from a number, a text with a unit, or a mapping.
 
@@ -164,32 +165,41 @@ def read_constant(
         except Refused as error:
             refusals.extend(error.refusals)
     provenance = Provenance(COMMAND_LINE, "assumed", "set with --set")
-    if not overridden:
+    if set_by != "override":
         own, wrong = read_provenance(fields, reading)
         refusals.extend(wrong)
         provenance = own.under(block)
-        if reading.strict and not wrong:
-            refusals.extend(unsourced(provenance))
+        if not wrong:
+            refusals.extend(unsourced(provenance, reading))
     if refusals:
         raise Refused(refusals)
-    set_by: SetBy = "override" if overridden else "file"
     return Constant(value, suffix, provenance.source, provenance.kind, span, provenance.note, set_by)
 
 
-def unsourced(stated: Provenance | Constant) -> list[Refusal]:
-    """What strict reading misses: a source, a kind, and for what was assumed or fitted a reason."""
+def unsourced(stated: Provenance | Constant, reading: Reading) -> list[Refusal]:
+    """An unknown source; under strict reading also no source, no kind, or no reason for what was assumed."""
+    if stated.source is not None and not _is_known(stated.source, reading):
+        return [_unknown_source(stated.source, reading)]
+    if not reading.strict:
+        return []
     missing = []
     if stated.source is None:
-        missing.append(
-            Refusal("a constant without a source", "{value, source, kind}, or `provenance` on its block")
-        )
+        allowed = "{value, source, kind}, or `provenance` on its block"
+        missing.append(Refusal("a constant without a source", allowed))
     elif stated.kind == "unset":
         missing.append(Refusal("a constant without a kind", f"one of {one_of(KINDS)}"))
     if stated.kind in _NEEDS_NOTE and not stated.note:
-        missing.append(
-            Refusal(f"the kind '{stated.kind}' without a note", f"a note: {_NEEDS_NOTE[stated.kind]}")
-        )
+        missing.append(Refusal(f"the kind '{stated.kind}' without a note", _NEEDS_NOTE[stated.kind]))
     return missing
+
+
+def _is_known(source: str, reading: Reading) -> bool:
+    return reading.sources is None or source in reading.sources or source == _REFUSED_BLOCK.source
+
+
+def _unknown_source(source: str, reading: Reading, at: Path = ()) -> Refusal:
+    hint = nearest_hint(source, reading.sources or ())
+    return Refusal(f"the unknown source '{source}'", "a key of arch/sources.yaml", hint, at)
 
 
 def read_provenance(fields: Mapping[str, Any], reading: Reading) -> tuple[Provenance, list[Refusal]]:
@@ -198,10 +208,8 @@ def read_provenance(fields: Mapping[str, Any], reading: Reading) -> tuple[Proven
     source, kind, note = fields.get("source"), fields.get("kind", "unset"), fields.get("note", "")
     if source is not None and not isinstance(source, str):
         refusals.append(Refusal(describe(source), "the key of a source", at=("source",)))
-    elif source is not None and reading.sources is not None and source not in reading.sources:
-        hint = nearest_hint(source, reading.sources)
-        found = f"the unknown source '{source}'"
-        refusals.append(Refusal(found, "a key of the bibliography (arch/sources.yaml)", hint, ("source",)))
+    elif source is not None and not _is_known(source, reading):
+        refusals.append(_unknown_source(source, reading, ("source",)))
     if "kind" in fields and kind not in KINDS:
         hint = nearest_hint(kind, KINDS) if isinstance(kind, str) else ""
         refusals.append(Refusal(describe(kind), f"one of {one_of(KINDS)}", hint, ("kind",)))
@@ -215,10 +223,13 @@ def read_provenance(fields: Mapping[str, Any], reading: Reading) -> tuple[Proven
 def read_block_provenance(raw: Any, reading: Reading) -> tuple[Provenance, list[Refusal]]:
     """The value of a `provenance` key."""
     if not isinstance(raw, dict):
-        return NOWHERE, [Refusal(describe(raw), "{source, kind, note}")]
+        return _REFUSED_BLOCK, [Refusal(describe(raw), "{source, kind, note}")]
     unknown = _unknown_keys(raw, _PROVENANCE_KEYS, "a provenance")
     provenance, wrong = read_provenance(raw, reading)
-    return provenance, unknown + wrong
+    if unknown + wrong:
+        # the document is refused already; its constants need not be called unsourced as well
+        return _REFUSED_BLOCK, unknown + wrong
+    return provenance, []
 
 
 def _unknown_keys(fields: Mapping[str, Any], known: tuple[str, ...], where: str) -> list[Refusal]:

@@ -1,7 +1,7 @@
 """Content hashes: equal for equal content, however it was written.
 
-Key order, spacing and number format do not count: `1.2 GHz`, `1.2e9` and `1200000000` are the same number once read.
-Of a constant, value and unit count; its source, range and note do not, because they do not change a result.
+Key order, spacing and number format do not count: `1.2 GHz`, `1.2e9` and `1200000000` are the same number once
+read. Of a constant, value and unit count; its source, range and note do not, because they do not change a result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cosim.spec.constant import Constant
 
 
 def canonical(obj: Any) -> Any:
-    """Plain data of a spec, a dataclass or nested containers; whole floats become ints; TypeError for the rest."""
+    """Plain data of a spec, a dataclass or containers; whole floats become ints; TypeError for the rest."""
     if obj is None or isinstance(obj, bool | str):
         return obj
     if isinstance(obj, int):

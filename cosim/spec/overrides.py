@@ -12,9 +12,9 @@ from cosim.spec.strict_yaml import Document, loads
 def with_overrides(document: Document, overrides: Mapping[str, str]) -> Document:
     """A document with values replaced: `with_overrides(document, {"array.rows": "256"})`.
 
-    The text of a value is read as YAML, so `256`, `1.2 GHz`, `true` and `[3, 3]` mean what they mean in a file. All
-    of a path but its last step must exist; whether a last step that the file lacks is a field is for `parse` to say,
-    which knows the fields that have defaults. A constant set here carries the source "command line".
+    The text of a value is read as YAML, so `256`, `1.2 GHz`, `true` and `[3, 3]` mean what they mean in a file.
+    All of a path but its last step must exist; whether a last step that the file lacks is a field is for `parse`
+    to say, which knows the fields that have defaults. A constant set here has the source "command line".
 
     Raises
     ------
@@ -38,7 +38,7 @@ def with_overrides(document: Document, overrides: Mapping[str, str]) -> Document
 
 
 def _replace(data: Any, steps: tuple[str, ...], value: Any, done: Path, place: str) -> tuple[Any, Path]:
-    """A copy of `data` along one path with the value at its end, and the path with list positions as numbers."""
+    """A copy of `data` with the value at the end of a path, and the path with list positions as numbers."""
     step, rest = steps[0], steps[1:]
     if isinstance(data, dict):
         if step not in data and (rest or not step):

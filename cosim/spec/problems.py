@@ -49,7 +49,7 @@ class SpecError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A reason to refuse a value; `at` is the path below the value that is being read, `key` points at its key."""
+    """A reason to refuse a value; `at` is the path below it, `key` asks to point at the key there."""
 
     found: str
     allowed: str
@@ -68,7 +68,7 @@ class Refused(ValueError):
 
 
 def refuse(found: str, allowed: str, hint: str = "", at: Path | str = ()) -> Refused:
-    """An exception for a spec's own validator: `raise refuse("3 ports", "an even number of ports", at="ports")`."""
+    """What a spec's own validator raises: `raise refuse("3 ports", "an even number", at="ports")`."""
     return Refused([Refusal(found, allowed, hint, (at,) if isinstance(at, str) else at)])
 
 

@@ -1,8 +1,8 @@
 """One reading of one document: what the validators need to know, and the problems they found.
 
 pydantic knows where in its own tree an error sits; this module turns that into a place in the file. Every spec
-translates its own errors while its block is at hand, so the path of a problem never depends on how pydantic names
-the members of a union.
+translates its own errors while its block is at hand, so the path of a problem never depends on how pydantic
+names the members of a union.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ REPORTED = "reported"
 
 
 class Block(dict[str, Any]):
-    """A mapping of the document with its path and the provenance that holds in it; `provenance` is taken out."""
+    """A mapping of the document with its path and the provenance that holds in it."""
 
     path: Path = ()
     provenance: Provenance = NOWHERE
@@ -67,7 +67,7 @@ class Session:
     def prepare(
         self, raw: Any, path: Path = (), inherited: Provenance = NOWHERE, overridden: bool = False
     ) -> Any:
-        """The data as the validators take it: blocks that know their place, tuples for lists, overrides marked."""
+        """The data as the validators take it: blocks with their place, tuples for lists, overrides marked."""
         overridden = overridden or path in self.document.overrides
         if isinstance(raw, dict):
             block = Block()
@@ -173,9 +173,8 @@ def _translate(details: ErrorDetails, raw: Any, model: type[BaseModel] | None) -
     if kind == REPORTED:
         return []
     if kind == "missing":
-        return [
-            ((*_path_in(raw, loc[:-1]), loc[-1]), f"no key '{loc[-1]}'", _field_takes(model, loc), "", False)
-        ]
+        path = (*_path_in(raw, loc[:-1]), loc[-1])
+        return [(path, f"no key '{loc[-1]}'", _field_takes(model, loc), "", True)]
     if kind == "extra_forbidden":
         known = _fields_at(model, loc)
         found = f"the unknown key '{loc[-1]}'"
@@ -191,7 +190,7 @@ def _translate(details: ErrorDetails, raw: Any, model: type[BaseModel] | None) -
         return [((*at, name), describe(context["tag"]), one_of(choices), hint, False)]
     if kind == "union_tag_not_found":
         name = context["discriminator"].strip("'")
-        return [((*at, name), f"no key '{name}'", "the key that names the form of this block", "", False)]
+        return [((*at, name), f"no key '{name}'", "the key that names the form of this block", "", True)]
     if kind in ("value_error", "assertion_error"):
         error = context.get("error")
         if isinstance(error, Refused):

@@ -2,8 +2,8 @@
 
 Scalars follow the core schema of YAML 1.2 (yaml.org/spec/1.2.2, section 10.3), not YAML 1.1 as PyYAML does by
 itself: `1e-12` and `4e9` are numbers, `on` and `no` are text, `12:30` is text. Beyond the standard, these are
-refused because each has cost someone a wrong result: duplicate keys, whole numbers with a leading zero (8 or 10?),
-infinities and not-a-number, whole numbers beyond 64 bits, merge keys `<<`, tags, several documents in a file.
+refused because each has cost someone a wrong result: duplicate keys, whole numbers with a leading zero (8 or
+10?), infinities and not-a-number, whole numbers beyond 64 bits, merge keys `<<`, tags, several documents.
 Mapping keys are always text as written: `8: 1.2` has the key "8".
 """
 
@@ -67,7 +67,7 @@ class _Loader(Protocol):
     def get_single_node(self) -> Node | None: ...
 
 
-class PythonLoader(_Resolver, Reader, Scanner, Parser, Composer):  # type: ignore[misc]
+class PythonLoader(_Resolver, Reader, Scanner, Parser, Composer):
     """PyYAML's own parser, for builds without libyaml."""
 
     def __init__(self, text: str) -> None:
@@ -82,7 +82,7 @@ def _fast_loader() -> type[Any]:
     """The libyaml parser where PyYAML was built with it (about ten times faster)."""
     if not yaml.__with_libyaml__:
         return PythonLoader
-    from yaml.cyaml import CParser
+    from yaml._yaml import CParser
 
     class CLoader(_Resolver, CParser):
         """libyaml's parser and composer."""
@@ -103,10 +103,10 @@ class Document:
     overrides: dict[Path, Any] = field(default_factory=dict)
 
     def mark(self, path: Path, key: bool = False) -> Mark:
-        """Where the value (or, with `key`, the key) at `path` starts; the nearest enclosing place if it is absent.
+        """Where the value (or, with `key`, the key) at `path` starts; the nearest enclosing one if it is absent.
 
-        Places are looked up in the syntax tree on demand: a file of thousands of values pays for the few that are
-        asked for.
+        Places are looked up in the syntax tree on demand: a file of thousands of values pays for the few that
+        are asked for.
         """
         for cut in range(len(path), 0, -1):
             if path[:cut] in self.overrides:
@@ -117,12 +117,9 @@ class Document:
             if found is None:
                 break
             last_key, node = found
-        else:
-            if key and last_key is not None:
-                node = last_key
-        if node is None:
-            return Mark(self.name, 0, 0)
-        return _mark(self.name, node)
+        if key and last_key is not None:
+            node = last_key
+        return _mark(self.name, node) if node is not None else Mark(self.name, 0, 0)
 
     def problem(self, path: Path, found: str, allowed: str, hint: str = "", key: bool = False) -> Problem:
         """A problem with the value (or the key) at `path`."""
@@ -133,10 +130,11 @@ class Document:
         """The value at `path`, or None where there is none."""
         value = self.data
         for step in path:
-            if (isinstance(value, dict) and step in value) or (isinstance(value, list) and isinstance(step, int) and step < len(value)):
-                value = value[step]
-            else:
+            in_dict = isinstance(value, dict) and step in value
+            in_list = isinstance(value, list) and isinstance(step, int) and step < len(value)
+            if not (in_dict or in_list):
                 return None
+            value = value[step]
         return value
 
 
@@ -161,7 +159,7 @@ def load(path: FilePath | str) -> Document:
     Raises
     ------
     SpecError
-        The file is missing, a directory, unreadable, not UTF-8 text, not YAML, or empty, or breaks a rule above.
+        The file is missing, a directory, unreadable, not UTF-8 text, not YAML, empty, or breaks a rule above.
     """
     file = FilePath(path)
     try:
@@ -259,9 +257,9 @@ class _Builder:
         known = self.known
         for key_node, value_node in node.value:
             key = key_node.value
-            if type(key_node) is not ScalarNode or key in out or key in ("<<", ""):
-                if not self.usable_key(node, key_node, out):
-                    continue
+            suspect = type(key_node) is not ScalarNode or key in out or key in ("<<", "")
+            if suspect and not self.usable_key(node, key_node, out):
+                continue
             if type(value_node) is ScalarNode and value_node.tag == _PLAIN and value_node.value in known:
                 out[key] = known[value_node.value]
                 continue
@@ -285,7 +283,7 @@ class _Builder:
             self.refuse(key_node, "a list or a mapping as a key", "text as a key")
         elif key_node.value in seen:
             first = next(_mark(self.name, key) for key, _ in node.value if key.value == key_node.value)
-            found = f"the key '{key_node.value}' a second time (first at line {first.line}, column {first.column})"
+            found = f"the key '{key_node.value}' again (first at line {first.line}, column {first.column})"
             self.refuse(key_node, found, "each key once")
         elif key_node.value == "<<" and key_node.tag == _PLAIN:
             self.refuse(key_node, "a merge key '<<'", "keys written out, or an alias for a whole block")

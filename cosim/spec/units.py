@@ -1,9 +1,9 @@
 """Quantities as people write them, converted to the unit that a field's name ends in.
 
-`parse("850 fJ", "pj")` is 0.85. The suffix of a field (`clock_hz`, `energy_pj_per_bit`) is its unit, so no number in
-the program needs another explanation. KB and kB are 1000 bytes, KiB is 1024 bytes (IEC 80000-13); a lower-case `b`,
-which some write for bits and some for bytes, is refused. Quotients ("25.6 GB/s", "1.4 pJ/bit") need no table of
-their own. Every conversion is one correctly rounded division of integers: "1.2 GHz" is exactly 1.2e9.
+`parse("850 fJ", "pj")` is 0.85. The suffix of a field (`clock_hz`, `energy_pj_per_bit`) is its unit, so no number
+in the program needs another explanation. KB and kB are 1000 bytes, KiB is 1024 bytes (IEC 80000-13); a lower-case
+`b`, which some write for bits and some for bytes, is refused. Quotients ("25.6 GB/s", "1.4 pJ/bit") need no table
+of their own. Every conversion is one correctly rounded division of integers: "1.2 GHz" is exactly 1.2e9.
 """
 
 from __future__ import annotations
@@ -147,7 +147,12 @@ class Scale:
 
 
 def _power_of_ten(dimension: str, exponent: int, multiple: int = 1) -> Scale:
-    return Scale(dimension, multiple * 10 ** max(exponent, 0), 10 ** max(-exponent, 0))
+    return Scale(dimension, multiple * _ten(exponent), _ten(-exponent))
+
+
+def _ten(exponent: int) -> int:
+    """The power of ten as an integer; 1 for negative exponents, which go to the other side of a quotient."""
+    return int("1" + "0" * max(exponent, 0))
 
 
 def _symbols() -> Iterator[tuple[str, Scale]]:
@@ -169,7 +174,7 @@ _SYMBOLS = dict(_symbols())
 
 
 def scale_of(suffix: str) -> Scale:
-    """The unit that a field suffix such as `pj`, `bytes_per_s` or `count` stands for; KeyError if it is none."""
+    """The unit that a field suffix such as `pj`, `bytes_per_s` or `count` stands for; KeyError if none."""
     above, _, below = suffix.partition("_per_")
     scale = _SYMBOLS[_SUFFIX_SYMBOLS.get(above, above)]
     return scale.per(_SYMBOLS[_SUFFIX_SYMBOLS.get(below, below)]) if below else scale
@@ -209,8 +214,8 @@ def parse(text: str, suffix: str) -> float:
     if unit.dimension != target.dimension or suffix == "count":
         raise refuse(f"'{text}' ({_name(unit.dimension).split(' ', 1)[-1]})", allowed)
     shift = int(exponent or 0) - len(decimals)
-    above = int(whole + decimals) * unit.numerator * target.denominator * 10 ** max(shift, 0)
-    below = unit.denominator * target.numerator * 10 ** max(-shift, 0)
+    above = int(whole + decimals) * unit.numerator * target.denominator * _ten(shift)
+    below = unit.denominator * target.numerator * _ten(-shift)
     try:
         return -above / below if sign == "-" else above / below
     except OverflowError:
