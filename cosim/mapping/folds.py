@@ -114,19 +114,25 @@ class GemmCounts(NamedTuple):
     sram: SramCounts
 
 
+def dataflow_named(name: str) -> Dataflow:
+    """The dataflow of that name, in either case.
+
+    Raises ValueError for an unknown name, with what is allowed and the nearest spelling.
+    """
+    if name.strip().upper() in Dataflow.__members__:
+        return Dataflow[name.strip().upper()]
+    near = difflib.get_close_matches(name.strip().lower(), ["os", "ws", "is"], n=1, cutoff=0.3)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"unknown dataflow {name!r}; allowed: os, ws, is{hint}")
+
+
 def parse_dataflow(dataflow: DataflowLike) -> Dataflow | Array:
     """Return a member of :class:`Dataflow`, or an array of its codes where an array was given.
 
-    Raises ValueError for an unknown name or code, naming what is allowed and the nearest spelling.
+    Raises ValueError for an unknown name or code.
     """
     if isinstance(dataflow, str):
-        name = dataflow.strip().upper()
-        if name in Dataflow.__members__:
-            return Dataflow[name]
-        known = ["os", "ws", "is"]
-        near = difflib.get_close_matches(dataflow.strip().lower(), known, n=1, cutoff=0.3)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown dataflow {dataflow!r}; allowed: os, ws, is{hint}")
+        return dataflow_named(dataflow)
     codes = np.asarray(dataflow)
     if codes.dtype.kind not in "iu" or bool(np.any((codes < 0) | (codes > 2))):
         raise ValueError(f"dataflow codes must be 0 (os), 1 (ws) or 2 (is), got {dataflow!r}")
@@ -226,11 +232,8 @@ def sum_folds(
     folds = folding.row_folds * folding.col_folds
     if not (isinstance(repeats, int) and repeats == 1):
         folds = folds * widen(repeats)
-    total: Array
-    if policy.overlap_fill:
-        total = per_fold + (folds - 1) * np.maximum(folding.stream, rows)
-    else:
-        total = folds * per_fold
+    hidden = policy.overlap_fill
+    total: Array = per_fold + (folds - 1) * np.maximum(folding.stream, rows) if hidden else folds * per_fold
     return total
 
 
