@@ -6,7 +6,6 @@ from __future__ import annotations
 from cosim.components.params import Value
 
 
-
 def cycles_to_s(cycles: Value, clock_hz: Value) -> Value:
     """Duration in seconds of ``cycles`` at ``clock_hz``."""
     return cycles / clock_hz

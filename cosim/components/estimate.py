@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class Stage:
     """
 
     name: str
-    resources: Mapping[str, Array]
+    resources: Mapping[str, Value]
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ class Estimate:
     """
 
     stages: tuple[Stage, ...]
-    actions: Mapping[Action, Array]
-    utilization: Array
-    columns: Mapping[str, Array] = field(default_factory=dict)
+    actions: Mapping[Action, Value]
+    utilization: Value
+    columns: Mapping[str, Value] = field(default_factory=dict)
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     limits: tuple[Limit, ...] = ()
 
@@ -68,42 +69,42 @@ class EnergyTable:
 class CostTable:
     """Priced estimate. Arrays have shape (points, L), or (L,) for a single design point.
 
-    ``bound`` holds indices into ``resource_names``: the longest resource of the longest stage.
     ``energy_pj`` maps a component to its energy (its actions plus its static power over the latency).
     """
 
     latency_s: Array
     resource_names: tuple[str, ...]
-    resource_s: Mapping[str, Array]
+    resource_s: Mapping[str, Value]
     stage_of: Mapping[str, str]
-    stage_s: Mapping[str, Array]
-    bound: NDArray[np.int64]
+    stages: tuple[Stage, ...]
+    stage_s: Mapping[str, Value]
     energy_pj: Mapping[str, Array]
-    static_pj: Mapping[str, Array]
-    action_counts: Mapping[Action, Array]
-    utilization: Array
-    columns: Mapping[str, Array]
+    static_pj: Mapping[str, Value]
+    action_counts: Mapping[Action, Value]
+    utilization: Value
+    columns: Mapping[str, Value]
     labels: Mapping[str, tuple[str, ...]]
     limits: tuple[Limit, ...]
 
     @property
     def total_energy_pj(self) -> Array:
         """Energy of every layer, all components."""
-        return _sum(self.energy_pj.values(), self.latency_s)
+        total = np.zeros_like(self.latency_s)
+        for part in self.energy_pj.values():
+            total = total + part
+        return total
+
+    @cached_property
+    def bound(self) -> NDArray[np.int64]:
+        """Index into ``resource_names`` of the longest resource of the longest stage."""
+        return _bound(self.stages, list(self.stage_s.values()), self.latency_s.shape)
 
     def bound_names(self) -> list[str]:
         """The bound of every layer by name (single design point)."""
         return [self.resource_names[i] for i in np.ravel(self.bound)]
 
 
-def _sum(parts: object, like: Array) -> Array:
-    total = np.zeros_like(like)
-    for part in parts:  # type: ignore[attr-defined]
-        total = total + part
-    return total
-
-
-def _bound(stages: tuple[Stage, ...], stage_s: list[Array], shape: tuple[int, ...]) -> NDArray[np.int64]:
+def _bound(stages: tuple[Stage, ...], stage_s: list[Value], shape: tuple[int, ...]) -> NDArray[np.int64]:
     """Index of the longest resource of the longest stage, over the resources in stage order."""
     bound = np.zeros(shape, dtype=np.int64)
     longest = np.full(shape, -1.0)
@@ -128,7 +129,7 @@ def price(estimate: Estimate, energies: EnergyTable) -> CostTable:
     missing = [action for action in estimate.actions if action not in energies.action_pj]
     if missing:
         raise KeyError(f"no energy per action for {missing}; known: {sorted(energies.action_pj)}")
-    stage_s: list[Array] = []
+    stage_s: list[Value] = []
     for stage in estimate.stages:
         if not stage.resources:
             raise KeyError(f"stage {stage.name!r} has no resource")
@@ -137,25 +138,24 @@ def price(estimate: Estimate, energies: EnergyTable) -> CostTable:
         for value in values:
             longest = np.maximum(longest, value)
         stage_s.append(longest)
-    latency: Array = stage_s[0]
+    latency: Value = stage_s[0]
     for seconds in stage_s[1:]:
         latency = latency + seconds
 
     static_pj = {name: latency * power * 1e9 for name, power in energies.static_mw.items()}
-    energy: dict[str, Array] = dict(static_pj)
+    energy: dict[str, Value] = dict(static_pj)
     for (component, action), count in estimate.actions.items():
         part = count * energies.action_pj[component, action]
         energy[component] = energy[component] + part if component in energy else part
     shape = np.broadcast_shapes(np.shape(latency), *(np.shape(e) for e in energy.values()))
-    latency = np.broadcast_to(latency, shape)
     resources = {r: t for stage in estimate.stages for r, t in stage.resources.items()}
     return CostTable(
-        latency_s=latency,
+        latency_s=np.broadcast_to(latency, shape),
         resource_names=tuple(resources),
         resource_s=resources,
         stage_of={r: stage.name for stage in estimate.stages for r in stage.resources},
+        stages=estimate.stages,
         stage_s={stage.name: s for stage, s in zip(estimate.stages, stage_s, strict=True)},
-        bound=_bound(estimate.stages, stage_s, shape),
         energy_pj={name: np.broadcast_to(value, shape) for name, value in energy.items()},
         static_pj=static_pj,
         action_counts=estimate.actions,

@@ -44,7 +44,9 @@ class Params:
     def option(self, path: str) -> str:
         """A discrete choice; raises ``KeyError`` naming the machine if it has no such choice."""
         if path not in self.options:
-            raise KeyError(f"machine {self.name} ({self.kind}) has no choice {path!r}; it has {sorted(self.options)}")
+            raise KeyError(
+                f"machine {self.name} ({self.kind}) has no choice {path!r}; it has {sorted(self.options)}"
+            )
         return self.options[path]
 
     def has(self, path: str) -> bool:

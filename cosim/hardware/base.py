@@ -75,7 +75,9 @@ def kinds() -> tuple[str, ...]:
     """Kinds that exist: the modules of this package that are not helpers, without importing them."""
     here = Path(__file__).parent
     helpers = {"__init__", "base", "lowering", "load"}
-    return tuple(sorted(p.stem for p in here.glob("*.py") if p.stem not in helpers and not p.stem.startswith("_")))
+    return tuple(
+        sorted(p.stem for p in here.glob("*.py") if p.stem not in helpers and not p.stem.startswith("_"))
+    )
 
 
 def model_of(kind: str) -> MachineModel:

@@ -63,7 +63,9 @@ def load_machine(
     Raises :class:`SpecError` with every problem of the file, of its overrides and of its companion.
     """
     own = {p: v for p, v in overrides.items() if not p.startswith(f"{COMPANION}.")}
-    below = {p.removeprefix(f"{COMPANION}."): v for p, v in overrides.items() if p.startswith(f"{COMPANION}.")}
+    below = {
+        p.removeprefix(f"{COMPANION}."): v for p, v in overrides.items() if p.startswith(f"{COMPANION}.")
+    }
     document = with_overrides(load(path), own)
     model = _model(document)
     spec = parse(model.spec, document, set(sources_for(path)), strict)
@@ -76,7 +78,14 @@ def load_machine(
     elif below:
         raise SpecError(
             [
-                Problem(f"command line (--set {COMPANION}.{name})", 0, 0, COMPANION, "a companion's parameter", "a parameter of a machine that has a companion")
+                Problem(
+                    f"command line (--set {COMPANION}.{name})",
+                    0,
+                    0,
+                    COMPANION,
+                    "a companion's parameter",
+                    "a parameter of a machine that has a companion",
+                )
                 for name in below
             ]
         )
@@ -97,14 +106,23 @@ def _model(document: Document) -> MachineModel:
 
 
 def _companion(
-    document: Document, path: Path, ref: str, overrides: Mapping[str, str], strict: bool, above: tuple[Path, ...]
+    document: Document,
+    path: Path,
+    ref: str,
+    overrides: Mapping[str, str],
+    strict: bool,
+    above: tuple[Path, ...],
 ) -> Machine:
     target = (path.parent / ref).resolve()
     if target in (path.resolve(), *above):
-        raise SpecError([document.problem((COMPANION,), f"{ref}, which is this machine itself", "another machine")])
+        raise SpecError(
+            [document.problem((COMPANION,), f"{ref}, which is this machine itself", "another machine")]
+        )
     if not target.is_file():
         near = nearest_hint(ref, [p.name for p in path.parent.glob("*.yaml")])
-        raise SpecError([document.problem((COMPANION,), f"no such file {ref!r}", "a machine file beside this one", near)])
+        raise SpecError(
+            [document.problem((COMPANION,), f"no such file {ref!r}", "a machine file beside this one", near)]
+        )
     return load_machine(target, overrides, strict=strict, _above=(*above, path.resolve()))
 
 
@@ -123,6 +141,16 @@ def schema_of(kind: str) -> dict[str, Any]:
 
     if kind not in kinds():
         raise SpecError(
-            [Problem("schema", 0, 0, "kind", f"{kind!r}", f"one of {one_of(kinds())}", nearest_hint(kind, kinds()))]
+            [
+                Problem(
+                    "schema",
+                    0,
+                    0,
+                    "kind",
+                    f"{kind!r}",
+                    f"one of {one_of(kinds())}",
+                    nearest_hint(kind, kinds()),
+                )
+            ]
         )
     return json_schema(model_of(kind).spec)

@@ -46,7 +46,9 @@ def lower(spec: MachineSpec, parts: Mapping[str, Params] | None = None) -> Param
     return Params(kind=spec.kind, name=spec.name, values=values, options=options, parts=dict(parts or {}))
 
 
-def parameter_rows(spec: MachineSpec, overridden: frozenset[str], prefix: str = "") -> tuple[ParameterRow, ...]:
+def parameter_rows(
+    spec: MachineSpec, overridden: frozenset[str], prefix: str = ""
+) -> tuple[ParameterRow, ...]:
     """Every effective parameter of a spec with its source; ``overridden`` names the paths set by the user."""
     rows = []
     for path, leaf in leaves(spec):
@@ -55,10 +57,19 @@ def parameter_rows(spec: MachineSpec, overridden: frozenset[str], prefix: str = 
             unit = "" if leaf.unit in ("count", "fraction", "ratio") else leaf.unit
             rows.append(
                 ParameterRow(
-                    full, float(leaf.value), unit, leaf.source or "", leaf.kind, leaf.set_by, leaf.note, leaf.range
+                    full,
+                    float(leaf.value),
+                    unit,
+                    leaf.source or "",
+                    leaf.kind,
+                    leaf.set_by,
+                    leaf.note,
+                    leaf.range,
                 )
             )
         else:
             text = ("true" if leaf else "false") if isinstance(leaf, bool) else str(leaf)
-            rows.append(ParameterRow(full, text, "", "", "choice", "override" if path in overridden else "file"))
+            rows.append(
+                ParameterRow(full, text, "", "", "choice", "override" if path in overridden else "file")
+            )
     return tuple(rows)

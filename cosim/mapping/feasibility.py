@@ -18,7 +18,7 @@ class Limit:
     """
 
     resource: str
-    demand: Array
+    demand: Array | float
     bound: Array | float
     unit: str
     remedy: str

@@ -24,16 +24,25 @@ def load_mapping(path: Path) -> MappingDoc:
         raise SpecError([document.problem((), describe(data), "a mapping document")])
     for key in data:
         if key not in KEYS:
-            problems.append(document.problem((key,), f"unknown key {key!r}", one_of(KEYS), nearest_hint(key, KEYS), key=True))
+            problems.append(
+                document.problem(
+                    (key,), f"unknown key {key!r}", one_of(KEYS), nearest_hint(key, KEYS), key=True
+                )
+            )
     if data.get("kind") != "mapping":
         problems.append(document.problem(("kind",), describe(data.get("kind")), "mapping"))
     defaults = _choices(document, ("defaults",), data.get("defaults", {}), problems)
     layers = data.get("layers", {})
     rules: list[Rule] = []
     if not isinstance(layers, dict):
-        problems.append(document.problem(("layers",), describe(layers), "layer name pattern: {choice: value}"))
+        problems.append(
+            document.problem(("layers",), describe(layers), "layer name pattern: {choice: value}")
+        )
     else:
-        rules = [Rule(name, _choices(document, ("layers", name), values, problems)) for name, values in layers.items()]
+        rules = [
+            Rule(name, _choices(document, ("layers", name), values, problems))
+            for name, values in layers.items()
+        ]
     if problems:
         raise SpecError(problems)
     return MappingDoc(name=str(data.get("name", path.stem)), defaults=defaults, rules=tuple(rules))
@@ -52,4 +61,3 @@ def _choices(
         else:
             problems.append(document.problem((*path, key), describe(value), "a word"))
     return chosen
-

@@ -36,7 +36,9 @@ def find_document(ref: str | Path, folder: str) -> Path:
         if not path.is_absolute() and (ROOT / path).exists():
             return ROOT / path
         known = [str(Path(folder) / f"{name}.yaml") for name in shipped(folder)]
-        raise SpecError([Problem(str(ref), 0, 0, "", "no such file", "a path that exists", nearest_hint(str(ref), known))])
+        raise SpecError(
+            [Problem(str(ref), 0, 0, "", "no such file", "a path that exists", nearest_hint(str(ref), known))]
+        )
     known_names = shipped(folder)
     if str(ref) in known_names:
         return known_names[str(ref)]

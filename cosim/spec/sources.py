@@ -52,5 +52,6 @@ def load_sources(path: Path) -> Mapping[str, Source]:
     if problems:
         raise SpecError(problems)
     return {
-        key: Source(key, str(entry["title"]), {k: str(v) for k, v in entry.items()}) for key, entry in entries.items()
+        key: Source(key, str(entry["title"]), {k: str(v) for k, v in entry.items()})
+        for key, entry in entries.items()
     }
