@@ -104,9 +104,9 @@ class StorageLevel:
     so a tile may fill capacity / multiple_buffering. Bandwidths are words per cycle and instance, None being
     unlimited; `shared_bandwidth_words_per_cycle` bounds reads plus writes together. Energies are per access
     of one row; fills cost `energy_write_pj`, updates from below `energy_update_pj`.
-    `energy_leak_pj_per_cycle` is per instance. `spatial_reduction`: the network below adds partial sums on
-    their way up; `multicast`: it delivers one read to several children; `link_transfers`: mesh neighbours
-    below may hand words to each other.
+    `energy_leak_pj_per_cycle` is per used instance. `reduction_supported`: the level adds an incoming partial
+    sum to what it holds; where it cannot, partial sums cross the network below twice. `multicast`: that network
+    delivers one read to several children; `link_transfers`: mesh neighbours below may hand words to each other.
     """
 
     name: str
@@ -125,7 +125,7 @@ class StorageLevel:
     energy_write_pj: float = 0.0
     energy_update_pj: float = 0.0
     energy_leak_pj_per_cycle: float = 0.0
-    spatial_reduction: bool = True
+    reduction_supported: bool = True
     multicast: bool = True
     link_transfers: bool = True
 
@@ -221,24 +221,38 @@ class NestMapping:
 
 @dataclass(frozen=True, slots=True)
 class CountOptions:
-    """Conventions of the counting; the defaults are those of timeloop-model (argued in `nest_evaluate`).
+    """Conventions of the counting. `TIMELOOP` is what timeloop-model does by default.
+
+    temporal_reuse: "overlap" keeps, at every step, whatever the previous tile already covered, which is what
+    a memory that holds one tile can do; a walk over all steps gives the same counts. "stride" is
+    timeloop-model's rule: the overlap is kept only while the tile moves by the same vector as at its last move
+    (its authors doubt that address generators track anything else), and the moves are those of loops cut to two
+    iterations. It can count too much (a reset where words could stay) and too little (for a 3-tap filter inside
+    a loop over positions it finds the rewind of the filter loop to be no move at all), so it is not the default.
+
+    link_transfers: a child may take words from a mesh neighbour instead of its parent.
 
     first_read_elision: the first partial sum of an output word is written, not added to a word read back.
-    updated_rmw: fills and reads of partial sums are counted at every level as read-modify-write pairs.
-    link_transfers: a child may take words from a mesh neighbour instead of its parent.
+
+    updated_partial_sums: timeloop-model's newer account, where a level does not read back what it passes on and
+    the second outermost level adds up for the outermost one. Off: it assumes a memory that cannot add at the top.
     """
 
-    first_read_elision: bool = True
-    updated_rmw: bool = False
+    temporal_reuse: Literal["overlap", "stride"] = "overlap"
     link_transfers: bool = True
+    first_read_elision: bool = True
+    updated_partial_sums: bool = False
+
+
+TIMELOOP = CountOptions(temporal_reuse="stride")
 
 
 @dataclass(frozen=True, slots=True)
 class AccessCounts:
     """Accesses of one level by one data space, per used instance unless said otherwise.
 
-    `energy_pj` is over all used instances. Counts of one instance are means where instances differ, rounded
-    towards zero.
+    `energy_pj` is over all used instances. Where instances differ (remainders) tiles, network transfers and
+    accesses are those of the first one; peers share their link transfers evenly, so counts may be rounded means.
     """
 
     level: str
