@@ -1,0 +1,1 @@
+"""Models held against folders of reference data, one file per kind."""
