@@ -120,24 +120,27 @@ def groups(
 
 
 @njit(cache=True)
-def _neighbour_has(table: NDArray, before: NDArray, child: int, other: int, shift: NDArray) -> bool:
-    return other < before.shape[0] and bool((before[other] == table[child] + shift).all())
+def _wrapped(position: int, size: int, torus: int) -> int:
+    """Mesh coordinate of a neighbour, -1 beyond the edge of a mesh that is no torus."""
+    if 0 <= position < size:
+        return position
+    return position % size if torus and size > 1 else -1
 
 
 @njit(cache=True)
-def linked_children(table: NDArray, before: NDArray, shift: NDArray, width: int, height: int) -> NDArray:
+def linked_children(
+    table: NDArray, before: NDArray, shift: NDArray, width: int, height: int, torus: int
+) -> NDArray:
     """Which children can take their delta from a mesh neighbour, shape (children,) bool; rule (2)."""
     children = table.shape[0]
     taken = np.zeros(children, np.bool_)
     for child in range(children):
-        column = child % width
-        row = child // width
-        taken[child] = (
-            (row > 0 and _neighbour_has(table, before, child, child - width, shift))
-            or (row + 1 < height and _neighbour_has(table, before, child, child + width, shift))
-            or (column > 0 and _neighbour_has(table, before, child, child - 1, shift))
-            or (column + 1 < width and _neighbour_has(table, before, child, child + 1, shift))
-        )
+        for side in range(4):
+            column = _wrapped(child % width + (side == 0) - (side == 1), width, torus)
+            row = _wrapped(child // width + (side == 2) - (side == 3), height, torus)
+            other = row * width + column
+            if column >= 0 and row >= 0 and other < before.shape[0] and other != child:
+                taken[child] |= (before[other] == table[child] + shift).all()
     return taken
 
 
@@ -174,13 +177,14 @@ def traffic(
     width: int,
     height: int,
     links: int,
+    torus: int,
     multicast: int,
 ) -> tuple[NDArray, float]:
     """Entries table, sorted by (factor, groups), and link transfers of one parent over all kinds of steps.
 
     weight, words, linked (rows,), shift (rows, axes) as made by the delta kernels; counts and counts_before
     (rows, loops) trip counts of the spatial loops at the step and at the one before, innermost first; steps
-    (loops, axes) moves per spatial iteration; width and height of the mesh; links, multicast: 0 or 1.
+    (loops, axes) moves per spatial iteration; width and height of the mesh; links, torus, multicast: 0 or 1.
     """
     entries = np.zeros((8, 4), np.float64)
     used = 0
@@ -204,7 +208,7 @@ def traffic(
         amount = float(weight[r]) * float(words[r])
         row_count, row_hops = count, hops
         if links and linked[r]:
-            taken = linked_children(table, offsets(counts_before[r], steps), shift[r], width, height)
+            taken = linked_children(table, offsets(counts_before[r], steps), shift[r], width, height, torus)
             link_count, link_hops, link_total = groups(table, taken, width, height, multicast)
             if link_total < total:
                 row_count, row_hops = link_count, link_hops

@@ -1,11 +1,15 @@
 """What a child memory fetches at each temporal step when loop factors leave remainders: by walking the steps.
 
 A loop with a remainder runs `bound` times, and `last` times where every outer loop of its dimension is at its last
-iteration. Tiles then differ in size, so steps are walked. With `extrapolate` 1 a loop of n iterations is visited
-as timeloop-model does it: the first iteration, the second counted for all those between, and the last one (and
-the one before it, if the loop itself has a remainder) only inside the last global iteration of its dimension;
-a tile keeps its overlap with the previous one only while it moves by the same vector as at the last move. With
-`extrapolate` 0 every iteration is visited and the overlap is always kept.
+iteration. Tiles then differ in size, so steps are walked. Which iterations of a loop are visited (`visiting`):
+
+    0  every one
+    1  as timeloop-model does it: the first; the second, counted for all those between; and the last one (and the
+       one before it, if the loop itself has a remainder) only inside the last global iteration of its dimension
+    2  as 1, with the last one of every loop
+
+What a tile keeps of the previous one (`by_stride`): 0 every word that both cover; 1 the same, but only while the
+tile moves by the same vector as at its last move.
 
 Only the first child is followed; the others hold moved copies. Loops are numbered innermost first, over all levels.
 Steps that agree in everything are gathered in one row, as in the delta kernel.
@@ -105,7 +109,9 @@ def _centre_shift(before: NDArray, now: NDArray) -> NDArray:
 
 
 @njit(cache=True)
-def _start(nest: NDArray, index: NDArray, temporal: NDArray, state: NDArray, outermost: int) -> None:
+def _start(
+    nest: NDArray, index: NDArray, temporal: NDArray, state: NDArray, outermost: int, visiting: int
+) -> None:
     """Start temporal loops `outermost`..0 again. state (loops, 5): trips, must visit last, own remainder, stage,
     iterations that the visited one stands for."""
     for k in range(outermost, -1, -1):
@@ -117,17 +123,17 @@ def _start(nest: NDArray, index: NDArray, temporal: NDArray, state: NDArray, out
         for inner in range(loop):
             below = below or (nest[0, inner] == dim and nest[1, inner] != nest[2, inner])
         state[k, 0] = nest[2, loop] if final else nest[1, loop]
-        state[k, 1] = 1 if final and below else 0
+        state[k, 1] = 1 if visiting == 2 or (final and below) else 0
         state[k, 2] = 1 if nest[1, loop] != nest[2, loop] else 0
         state[k, 3] = 0
         state[k, 4] = 1
 
 
 @njit(cache=True)
-def _next(state: NDArray, index: int, extrapolate: int) -> tuple[int, int, int]:
+def _next(state: NDArray, index: int, visiting: int) -> tuple[int, int, int]:
     """Next (stage, index, iterations it stands for) of one loop; stage -1 when it is done."""
     trips, last, own, stage = state[0], state[1], state[2], state[3]
-    if not extrapolate:
+    if visiting == 0:
         return (1, index + 1, 1) if index + 1 < trips else (-1, 0, 0)
     ahead = own and last
     middle = trips - 1 - (1 if last else 0) - (1 if ahead else 0)
@@ -141,15 +147,15 @@ def _next(state: NDArray, index: int, extrapolate: int) -> tuple[int, int, int]:
 
 
 @njit(cache=True)
-def _advance(nest: NDArray, index: NDArray, temporal: NDArray, state: NDArray, extrapolate: int) -> bool:
+def _advance(nest: NDArray, index: NDArray, temporal: NDArray, state: NDArray, visiting: int) -> bool:
     """Go to the next visit; False after the last one."""
     for k in range(temporal.shape[0]):
-        stage, at, stands = _next(state[k], index[temporal[k]], extrapolate)
+        stage, at, stands = _next(state[k], index[temporal[k]], visiting)
         if stage >= 0:
             state[k, 3] = stage
             state[k, 4] = stands
             index[temporal[k]] = at
-            _start(nest, index, temporal, state, k - 1)
+            _start(nest, index, temporal, state, k - 1, visiting)
             return True
     return False
 
@@ -181,12 +187,12 @@ def _tile(nest: NDArray, index: NDArray, coefficients: NDArray, top: int, origin
 
 
 @njit(cache=True)
-def _fetch(box: NDArray, previous: NDArray, motion: NDArray, extrapolate: int) -> NDArray:
+def _fetch(box: NDArray, previous: NDArray, motion: NDArray, by_stride: int) -> NDArray:
     """Boxes of `box` that must be fetched after `previous`. motion (axes + 1,): the last move; 1 if there is one."""
     axes = box.shape[0]
     step = _centre_shift(previous, box)
     still = not step.any()
-    if not extrapolate or still or not motion[axes]:
+    if not by_stride or still or not motion[axes]:
         if not still:
             motion[:axes] = step
             motion[axes] = 1
@@ -225,14 +231,14 @@ def _gather(
 
 
 @njit(cache=True)
-def _counted_words(state: NDArray, own_words: int, middle_words: int, extrapolate: int) -> int:
+def _counted_words(state: NDArray, own_words: int, middle_words: int, visiting: int) -> int:
     """Words counted for a visit of the innermost temporal loop where the parent has a single child.
 
     timeloop-model counts a last (or last but one) iteration that follows a run of middle ones as one of them.
     """
-    if extrapolate and state[3] == 2 and state[0] >= 4:
+    if visiting > 0 and state[3] == 2 and state[0] >= 4:
         return middle_words
-    if extrapolate and state[3] == 3 and not state[2] and state[0] >= 3:
+    if visiting > 0 and state[3] == 3 and not state[2] and state[0] >= 3:
         return middle_words
     return own_words
 
@@ -265,7 +271,8 @@ def walk(
     first: int,
     spatial: int,
     whole: int,
-    extrapolate: int,
+    visiting: int,
+    by_stride: int,
 ) -> tuple[NDArray, NDArray, int, int]:
     """Walk the temporal loops above one child.
 
@@ -285,7 +292,7 @@ def walk(
     motion = np.zeros(axes + 1, np.int64)
     held = np.zeros((0, axes, 2), np.int64)
     used, largest_tile, largest_union, middle_words = 0, 0, 0, 0
-    _start(nest, index, temporal, state, temporal.shape[0] - 1)
+    _start(nest, index, temporal, state, temporal.shape[0] - 1, visiting)
     previous, _ = _tile(nest, index, coefficients, first, first + spatial)
     begun = False
     going = True
@@ -297,15 +304,15 @@ def walk(
         pieces = np.zeros((1, axes, 2), np.int64)
         pieces[0] = box
         if begun and not whole:
-            pieces = _fetch(box, previous, motion, extrapolate)
+            pieces = _fetch(box, previous, motion, by_stride)
         _describe(row, nest, index, first, spatial, pieces, held)
         if state[0, 3] == 1:
             middle_words = row[0]
         if spatial == 0:
-            row[0] = _counted_words(state[0], row[0], middle_words, extrapolate)
+            row[0] = _counted_words(state[0], row[0], middle_words, visiting)
         table, weights, used = _gather(table, weights, used, row, state[:, 4].prod())
         previous = box
         held = pieces
         begun = True
-        going = _advance(nest, index, temporal, state, extrapolate)
+        going = _advance(nest, index, temporal, state, visiting)
     return weights[:used], table[:used], largest_tile, largest_union

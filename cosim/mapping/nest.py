@@ -230,7 +230,13 @@ class CountOptions:
     iterations. It can count too much (a reset where words could stay) and too little (for a 3-tap filter inside
     a loop over positions it finds the rewind of the filter loop to be no move at all), so it is not the default.
 
-    link_transfers: a child may take words from a mesh neighbour instead of its parent.
+    visited_iterations: which iterations of a temporal loop are looked at. "auto" needs none where factors are
+    perfect (closed forms); with remainders it takes "all" for "overlap" and "second" for "stride". "second" is the
+    first two, the second for all that follow (and the last where a remainder is inside); "second and last" adds
+    the last one always. All but "auto" walk the loops, "all" at a cost of one visit per step.
+
+    link_transfers: a child may take words from a mesh neighbour instead of its parent; toroidal_links: the mesh is
+    closed at its edges.
 
     first_read_elision: the first partial sum of an output word is written, not added to a word read back.
 
@@ -239,7 +245,9 @@ class CountOptions:
     """
 
     temporal_reuse: Literal["overlap", "stride"] = "overlap"
+    visited_iterations: Literal["auto", "all", "second", "second and last"] = "auto"
     link_transfers: bool = True
+    toroidal_links: bool = False
     first_read_elision: bool = True
     updated_partial_sums: bool = False
 

@@ -135,6 +135,20 @@ def _energies(arch: NestArch, occ: Occupancy, counts: FloatArray) -> FloatArray:
     return out
 
 
+def _uncountable(arch: NestArch, level: int, space: str, counts: FloatArray) -> Infeasible:
+    """Remainders can leave the first instance fewer partial sums than its mean share of words."""
+    name = arch.levels[len(arch.levels) - 1 - level].name
+    return Infeasible(
+        level=name,
+        what=f"partial sums of {space}",
+        demand=float(counts[2] - counts.min()),
+        bound=float(counts[2]),
+        reason=f"{name} receives {counts[2]:g} sums of {space}, fewer than the words it holds over the run,"
+        " so first sums cannot be told from later ones",
+        fits_if=f"the loops over the dimensions of {space} leave no remainder",
+    )
+
+
 def _assemble(
     problem: Problem,
     arch: NestArch,
@@ -142,7 +156,7 @@ def _assemble(
     occ: Occupancy,
     flows: list[SpaceFlow],
     options: CountOptions,
-) -> NestCounts:
+) -> NestCounts | Infeasible:
     """Accesses, cycles and energy from tiles and traffic."""
     levels = len(arch.levels)
     fanout = np.array(
@@ -156,12 +170,11 @@ def _assemble(
             flow.tile, part, flow.link, flow.entries, flow.start, fanout, occ.used, low.keep[:, number],
             int(space.read_write), int(options.first_read_elision), int(options.updated_partial_sums),
         )  # fmt: skip
-        if (counts[:, number] < 0).any():
-            raise ValueError(
-                f"{space.name}: fewer partial sums arrive than words exist, so first sums cannot be told apart: "
-                f"{counts[:, number].tolist()} (reads, fills, updates, reductions; innermost level first)"
-            )
         parts.append(part)
+    short = np.argwhere(counts < 0)
+    if short.size:
+        level, number, _ = short[0]
+        return _uncountable(arch, level, problem.data_spaces[number].name, counts[level, number])
     energies = _energies(arch, occ, counts)
     networks = [
         _network(arch, level, space, flow, part, int(fanout[level]))

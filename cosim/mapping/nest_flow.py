@@ -66,8 +66,13 @@ def _steps(
     first, spatial = int(low.first[level]), int(low.spatial[level])
     by_stride = int(options.temporal_reuse == "stride")
     whole = int(level == 0)
-    if not low.perfect:
-        weight, table, tile, union = walk(low.nest, low.is_spatial, coef, first, spatial, whole, by_stride)
+    if not low.perfect or options.visited_iterations != "auto":
+        visiting = {"auto": by_stride, "all": 0, "second": 1, "second and last": 2}[
+            options.visited_iterations
+        ]
+        weight, table, tile, union = walk(
+            low.nest, low.is_spatial, coef, first, spatial, whole, visiting, by_stride
+        )
         return weight, table, int(tile), int(union)
     tile, extents = _words(coef, low, first)
     union, _ = _words(coef, low, first + spatial)
@@ -116,6 +121,7 @@ def space_flow(
             max(x, int(np.prod(bounds[across]))),
             max(y, int(np.prod(bounds[~across]))),
             int(options.link_transfers and spec.link_transfers and spatial > 0),
+            int(options.toroidal_links),
             int(spec.multicast),
         )
         if level == 0:
