@@ -45,6 +45,9 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
     "--out", metavar="DIR", type=click.Path(path_type=Path), help="Write manifest, summary and tables."
 )
 @click.option(
+    "--plot", metavar="FILE", type=click.Path(path_type=Path), help="Draw time and energy (.svg, .png, .pdf)."
+)
+@click.option(
     "--layers/--no-layers", "show_layers", default=True, show_default=True, help="Print the layer table."
 )
 def command(
@@ -58,6 +61,7 @@ def command(
     seed: int,
     as_json: bool,
     out: Path | None,
+    plot: Path | None,
     show_layers: bool,
 ) -> None:
     """Evaluate WORKLOAD on ARCH, layer by layer.
@@ -68,6 +72,8 @@ def command(
     """
     from cosim.engine import evaluate
 
+    if plot is not None and plot.suffix not in (".svg", ".png", ".pdf"):
+        raise click.BadParameter(f"--plot: found the ending {plot.suffix!r}, allowed .svg, .png, .pdf")
     result = evaluate(
         arch,
         workload,
@@ -83,6 +89,12 @@ def command(
         from cosim.results.files import write_result
 
         written = write_result(result, out)
+    if plot is not None:
+        from cosim.report.layer_figures import result_figure
+        from cosim.report.style import save
+
+        save(result_figure(result), plot)
+        written += (plot,)
     if as_json:
         click.echo(json.dumps(result.to_json(), allow_nan=False))
     else:

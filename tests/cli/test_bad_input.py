@@ -10,7 +10,11 @@ import pytest
 from cosim.cli.main import main
 from cosim.spec.locate import ROOT
 
-MACHINE = (ROOT / "cosim" / "hardware" / "_template.yaml").read_text(encoding="utf-8").replace("template", "systolic")
+MACHINE = (
+    (ROOT / "cosim" / "hardware" / "_template.yaml")
+    .read_text(encoding="utf-8")
+    .replace("template", "systolic")
+)
 GPU = (ROOT / "arch" / "gpu_rtx3090.yaml").read_text(encoding="utf-8")
 
 
@@ -78,7 +82,9 @@ def test_all_problems_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "clock.boost_hz" in err
 
 
-def test_unsourced_constant_is_refused_under_strict_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unsourced_constant_is_refused_under_strict_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     old = "boost_hz: {value: 1.695 GHz, source: nvidia-ga102, kind: datasheet}"
     path = changed(tmp_path, old, "boost_hz: 1.695 GHz")
     assert call(capsys, "validate", path)[0] == 0
@@ -113,7 +119,9 @@ def test_unknown_layer_in_a_mapping(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "no_such_layer" in err
 
 
-def test_an_output_folder_of_another_result_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_output_folder_of_another_result_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = str(tmp_path / "result")
     assert call(capsys, "run", "gpu_rtx3090", "resnet18", "--out", out)[0] == 0
     before = {p.name: p.read_bytes() for p in Path(out).iterdir()}
@@ -137,7 +145,9 @@ def test_json_is_one_document_with_the_contract_keys(capsys: pytest.CaptureFixtu
     assert set(document["breakdown"]) == {"energy_j", "latency_s"}
     assert sum(row["energy_j"] for row in document["layers"]) == pytest.approx(document["totals"]["energy_j"])
     assert sum(document["breakdown"]["energy_j"].values()) == pytest.approx(document["totals"]["energy_j"])
-    assert sum(row["latency_s"] for row in document["layers"]) == pytest.approx(document["totals"]["latency_s"])
+    assert sum(row["latency_s"] for row in document["layers"]) == pytest.approx(
+        document["totals"]["latency_s"]
+    )
 
 
 def test_explain_an_unknown_layer(capsys: pytest.CaptureFixture[str]) -> None:
