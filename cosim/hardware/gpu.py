@@ -1,0 +1,277 @@
+"""GPUs: every operator is one kernel launch, bound by its multipliers, its second-level cache or its memory.
+
+    latency = launch gap + max(compute, L2 traffic, memory traffic, host time - launch gap)     (Eq. 1)
+
+Compute time follows from thread-block tiles and waves (:mod:`cosim.components.gpu_tiles`). Dense convolutions
+and matrix products run on the tensor cores if the precision has them; grouped and depthwise convolutions do
+not, since a group is narrower than a matrix instruction. All clocks are boost clock times the share of it that
+the board sustains under its power limit.
+
+Energy is top-down: the board's power limit is split into static power, memory at full bandwidth and the
+multipliers at peak rate, each counted once. Such figures say what a busy board draws, not what an operation
+costs at transistor level; the machine files mark them ``derived``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from cosim.components.estimate import EnergyTable, Estimate, Stage
+from cosim.components.gpu_tiles import TILES, tile_cost
+from cosim.components.params import Params, Value
+from cosim.hardware.base import MachineModel
+from cosim.ir.batch import Array, LayerBatch
+from cosim.mapping.plan import Choices, Plan
+from cosim.spec.base import BytesPerS, Count, Fraction, Hz, Mw, PjPerByte, PjPerMac, PjPerOp, S, Spec
+from cosim.spec.machine import MachineSpec
+
+# Precision -> (operand bits, result bits, reduction length of one matrix instruction).
+_PRECISIONS: Mapping[str, tuple[int, int, int]] = {
+    "fp32": (32, 32, 1),
+    "tf32": (32, 32, 8),
+    "fp16": (16, 16, 16),
+    "int8": (8, 8, 32),
+}
+
+# Words of the tile codes: code 0 is a layer without a matrix product.
+_MODES = ("vector", *(tile.name for tile in TILES))
+
+
+class Multiprocessors(Spec):
+    """Streaming multiprocessors: rates are multiply-accumulates per cycle of one of them."""
+
+    count: Count
+    fp32_macs_per_cycle: Count
+    tf32_macs_per_cycle: Count
+    fp16_macs_per_cycle: Count
+    int8_macs_per_cycle: Count
+    special_ops_per_cycle: Count
+
+
+class Clock(Spec):
+    """Boost clock of the data sheet and the share of it that the board holds under load."""
+
+    boost_hz: Hz
+    sustained: Fraction
+
+
+class GpuMemory(Spec):
+    """Second-level cache and device memory."""
+
+    l2_bytes_per_s: BytesPerS
+    dram_bytes_per_s: BytesPerS
+    dram_efficiency: Fraction
+
+
+class Host(Spec):
+    """Launching: gap between kernels on the device, and time of the host per operator in eager mode.
+
+    ``mode: eager`` pays the host time of the framework for every operator, ``graph`` replays a recorded
+    graph and pays the gap only.
+    """
+
+    mode: Literal["eager", "graph"]
+    launch_gap_s: S
+    eager_s: S
+
+
+class GpuEnergy(Spec):
+    """Energy per action and static power, split from the board's power limit."""
+
+    fp32_pj_per_mac: PjPerMac
+    tf32_pj_per_mac: PjPerMac
+    fp16_pj_per_mac: PjPerMac
+    int8_pj_per_mac: PjPerMac
+    vector_pj_per_op: PjPerOp
+    dram_pj_per_byte: PjPerByte
+    static_mw: Mw
+
+
+class GpuDatapath(Spec):
+    """Precision of every operator: operands and results have its width, sums are FP32 or INT32."""
+
+    precision: Literal["fp32", "tf32", "fp16", "int8"]
+
+
+class GpuSpec(MachineSpec):
+    """A GPU board."""
+
+    kind: Literal["gpu"]
+    datapath: GpuDatapath
+    multiprocessors: Multiprocessors
+    clock: Clock
+    memory: GpuMemory
+    host: Host
+    energy: GpuEnergy
+
+
+def _precision(params: Params) -> str:
+    return params.option("datapath.precision")
+
+
+def _fp32_rate(params: Params) -> Value:
+    """FP32 multiply-accumulates per second of the whole board at the sustained clock."""
+    return params["multiprocessors.count"] * params["multiprocessors.fp32_macs_per_cycle"] * _cycle_hz(params)
+
+
+def _cycle_hz(params: Params) -> Value:
+    return params["clock.boost_hz"] * params["clock.sustained"]
+
+
+def _grouped(layers: LayerBatch) -> Array:
+    """1 where a convolution has groups, and so leaves the tensor cores; 0 elsewhere."""
+    return np.asarray((layers.G > 1) & layers.static_weight & layers.is_mac, dtype=np.float64)
+
+
+class GpuModel(MachineModel):
+    """Operator-by-operator roofline with tile and wave quantisation and launch overhead."""
+
+    kind: ClassVar[str] = "gpu"
+    summary: ClassVar[str] = (
+        "GPU, operator by operator: tiles and waves, L2 and memory traffic, launch overhead"
+    )
+    spec: ClassVar[type[MachineSpec]] = GpuSpec
+    choices: ClassVar[Choices] = {"tile": ("auto", *(tile.name for tile in TILES))}
+    cycle: ClassVar[str] = "one cycle of the multiprocessors at the sustained clock"
+    leaves_out: ClassVar[tuple[str, ...]] = (
+        "operators are not fused: every layer of the workload is one kernel",
+        "split-K and stream-K schedules, Winograd and FFT convolution",
+        "results of one kernel found in L2 by the next: operands come from device memory",
+        "bank conflicts, occupancy limits and instruction issue inside a thread block",
+        "operators of unknown kind: only their bytes are counted",
+    )
+
+    def estimate(self, layers: LayerBatch, params: Params, plan: Plan) -> Estimate:
+        """Counts for every layer; see Eq. 1 of the module."""
+        precision = _precision(params)
+        bits, _, k_step = _PRECISIONS[precision]
+        cycle_hz = _cycle_hz(params)
+        grouped = _grouped(layers)
+        gemm = (layers.gemm_g * (1.0 - grouped), layers.gemm_m, layers.gemm_n, layers.gemm_k)
+        cycles, waves, l2_bytes, tile_code = self._best_tile(gemm, params, plan, bits / 8, k_step)
+        vector_macs = layers.macs * grouped
+        vector_s = (vector_macs + layers.simple_ops) / _fp32_rate(params) + layers.special_ops / (
+            params["multiprocessors.count"] * params["multiprocessors.special_ops_per_cycle"] * cycle_hz
+        )
+        elems = layers.x_elems + layers.w_elems + layers.y_elems
+        moved = elems * (bits / 8)
+        dram_rate = params["memory.dram_bytes_per_s"] * params["memory.dram_efficiency"]
+        gap = params["host.launch_gap_s"]
+        host = params["host.eager_s"] if params.option("host.mode") == "eager" else gap
+        work = {
+            "matrix units": np.asarray(cycles / cycle_hz),
+            "vector units": np.asarray(vector_s),
+            "L2": np.asarray(np.maximum(l2_bytes, moved) / params["memory.l2_bytes_per_s"]),
+            "device memory": np.asarray(moved / dram_rate),
+            "host": np.asarray(np.maximum(host - gap, 0.0) + np.zeros(layers.size)),
+        }
+        gaps = np.asarray(gap + np.zeros(layers.size))
+        latency = gaps + np.maximum.reduce(np.broadcast_arrays(*work.values()))
+        actions = {
+            ("multiprocessors", "fp32_mac"): vector_macs,
+            ("multiprocessors", "vector_op"): layers.simple_ops + layers.special_ops,
+            ("device memory", "byte"): moved,
+        }
+        dense_macs = layers.macs - vector_macs
+        dense = ("multiprocessors", f"{precision}_mac")
+        actions[dense] = actions[dense] + dense_macs if dense in actions else dense_macs
+        columns = {
+            "waves": waves,
+            "launches": np.ones(layers.size),
+            "mode": tile_code,
+            "dram_read_bytes": (layers.x_elems + layers.w_elems) * (bits / 8),
+            "dram_write_bytes": layers.y_elems * (bits / 8),
+        }
+        return Estimate(
+            stages=(Stage("launch", {"launch gap": gaps}), Stage("kernel", work)),
+            actions=actions,
+            utilization=np.asarray(layers.macs / (latency * self.peak_macs_per_s(params))),
+            columns=columns,
+            labels={"mode": _MODES},
+        )
+
+    def _best_tile(
+        self,
+        gemm: tuple[Array, Array, Array, Array],
+        params: Params,
+        plan: Plan,
+        elem_bytes: float,
+        k_step: int,
+    ) -> tuple[Array, Array, Array, Array]:
+        """(cycles, waves, L2 bytes, tile code) of the planned tile, or of the fastest where the plan says auto."""
+        rate = params[f"multiprocessors.{_precision(params)}_macs_per_cycle"]
+        count = params["multiprocessors.count"]
+        chosen = plan["tile"]
+        best: tuple[Array, Array, Array, Array] | None = None
+        has_work = gemm[0] > 0
+        for code, tile in enumerate(TILES, start=1):
+            cost = tile_cost(tile, gemm, count, rate, elem_bytes, k_step)
+            if best is None:
+                best = (cost.cycles, cost.waves, cost.l2_bytes, np.where(has_work, code, 0))
+                continue
+            better = ((cost.cycles < best[0]) & (chosen == 0)) | (chosen == code)
+            best = (
+                np.where(better, cost.cycles, best[0]),
+                np.where(better, cost.waves, best[1]),
+                np.where(better, cost.l2_bytes, best[2]),
+                np.where(better & has_work, code, best[3]),
+            )
+        assert best is not None
+        return best
+
+    def energies(self, params: Params) -> EnergyTable:
+        """Energies from the ``energy`` block of the machine file."""
+        precision = _precision(params)
+        return EnergyTable(
+            {
+                ("multiprocessors", f"{precision}_mac"): params[f"energy.{precision}_pj_per_mac"],
+                ("multiprocessors", "fp32_mac"): params["energy.fp32_pj_per_mac"],
+                ("multiprocessors", "vector_op"): params["energy.vector_pj_per_op"],
+                ("device memory", "byte"): params["energy.dram_pj_per_byte"],
+            },
+            {"board": params["energy.static_mw"]},
+        )
+
+    def cycle_hz(self, params: Params) -> Value:
+        """Sustained clock."""
+        return _cycle_hz(params)
+
+    def peak_macs_per_s(self, params: Params) -> Value:
+        """Data-sheet rate of the precision at the boost clock."""
+        rate = params[f"multiprocessors.{_precision(params)}_macs_per_cycle"]
+        return params["multiprocessors.count"] * rate * params["clock.boost_hz"]
+
+    def bandwidth_bytes_per_s(self, params: Params) -> Value | None:
+        """Data-sheet bandwidth of the device memory."""
+        return params["memory.dram_bytes_per_s"]
+
+    def execution_bits(self, params: Params) -> Mapping[str, Value]:
+        """Operand and result widths of the precision."""
+        operand, result, _ = _PRECISIONS[_precision(params)]
+        return {"x_bits": float(operand), "w_bits": float(operand), "y_bits": float(result)}
+
+    def equation(self, layers: LayerBatch, params: Params, plan: Plan) -> tuple[str, ...]:
+        """Eq. 1 with the numbers of one layer."""
+        result = self.estimate(layers, params, plan)
+        times = {
+            name: float(np.ravel(t)[0]) for stage in result.stages for name, t in stage.resources.items()
+        }
+        work = ", ".join(
+            f"{name} {seconds * 1e6:.4g}" for name, seconds in times.items() if name != "launch gap"
+        )
+        gap = times["launch gap"]
+        total = gap + max(seconds for name, seconds in times.items() if name != "launch gap")
+        tile = result.labels["mode"][int(np.ravel(result.columns["mode"])[0])]
+        waves = float(np.ravel(result.columns["waves"])[0])
+        return (
+            f"tile {tile}: {waves:g} waves of thread blocks over {np.ravel(params['multiprocessors.count'])[0]:g} "
+            "multiprocessors",
+            "latency = launch gap + max(resources)  [us]",
+            f"        = {gap * 1e6:.4g} + max({work}) = {total * 1e6:.4g}",
+        )
+
+
+MODEL = GpuModel()
