@@ -211,9 +211,8 @@ def _fits(kernel: Kernel, layers: LayerBatch) -> Mask:
         return dense
     if kernel.form == "winograd":
         three = (layers.R == 3) & (layers.S == 3)
-        return (
-            dense & three & (layers.stride_h * layers.stride_w * layers.dilation_h * layers.dilation_w == 1))
-        )
+        unit = layers.stride_h * layers.stride_w * layers.dilation_h * layers.dilation_w == 1
+        return np.asarray(dense & three & unit)
     return layers.is_mac
 
 
