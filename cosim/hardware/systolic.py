@@ -1,0 +1,344 @@
+"""Systolic arrays: a grid of multipliers fed from three double-buffered memories, with a vector unit beside
+it.
+
+    latency = host call + first tiles and last results + max(array, DRAM, vector unit, buffer ports)   (Eq. 1)
+
+The array runs matrix products in the output, weight or input stationary order: cycles are the exact closed
+forms of :mod:`cosim.mapping.folds`, traffic the rule of :mod:`cosim.mapping.array_schedule`. Convolutions
+lower by im2col in the address generator; groups (depthwise convolutions) and products of run-time operands
+run one after the other. A transposed convolution is a product followed by an overlap-add on the vector
+unit, a deformable one a bilinear gather on the vector unit (7 operations a sample) followed by a product.
+Everything that is not a multiply-accumulate runs on the vector unit.
+
+Any memory may be of any technology (:mod:`cosim.components.memory`): an STT-RAM buffer changes the energy,
+the leakage and, through its latencies, the time that its ports are busy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from cosim.components.estimate import EnergyTable, Estimate, Stage
+from cosim.components.memory import (
+    data_capacity_bytes,
+    default_content,
+    hard_share,
+    is_multi_level,
+    memory_actions,
+    memory_busy_s,
+    memory_energies,
+    merged,
+)
+from cosim.components.params import Params, Value
+from cosim.hardware._systolic_spec import SystolicSpec
+from cosim.hardware.base import MachineModel
+from cosim.ir.batch import Array, LayerBatch
+from cosim.ir.ops import OpClass
+from cosim.mapping.array_schedule import Gemm, Machine, Schedule, choose, legal, schedule
+from cosim.mapping.feasibility import Limit
+from cosim.mapping.folds import CyclePolicy, Dataflow
+from cosim.mapping.plan import Choices, MappingError, Plan
+from cosim.spec.machine import MachineSpec
+
+FLOWS = ("os", "ws", "is")
+MODES = (*FLOWS, "vector")
+BUFFERS = ("ifmap", "filter", "ofmap")
+# Four products and three sums weigh the four neighbours of a fractional position.
+BILINEAR_OPS = 7.0
+
+
+def _held(params: Params, buffer: str, bits: str) -> Value:
+    """Elements in half of a buffer."""
+    return data_capacity_bytes(params, f"buffers.{buffer}") * (4.0 / params[f"datapath.{bits}"])
+
+
+def _machine(params: Params) -> Machine:
+    policy = CyclePolicy(
+        os_drain=params.option("array.os_drain") == "true",
+        overlap_fill=params.option("array.overlap_fill") == "true",
+    )
+    return Machine(
+        rows=params["array.rows"],
+        cols=params["array.cols"],
+        x_hold=_held(params, "ifmap", "x_bits"),
+        w_hold=_held(params, "filter", "w_bits"),
+        acc_hold=_held(params, "ofmap", "acc_bits"),
+        policy=policy,
+    )
+
+
+def _bytes_per_s(params: Params) -> Value:
+    return params["dram.bandwidth_bytes_per_s"] * params["dram_efficiency"]
+
+
+def _flows(params: Params, layers: LayerBatch, plan: Plan) -> tuple[str, ...]:
+    """Dataflows to evaluate; refuses a request for one that the array does not have."""
+    wired = params.option("array.dataflow")
+    asked = {FLOWS[code - 1] for code in np.unique(plan["dataflow"]) if code > 0}
+    if wired != "any":
+        for flow in sorted(asked - {wired}):
+            layer = layers.names[int(np.flatnonzero(plan.is_value("dataflow", flow))[0])]
+            raise MappingError(
+                f"layer {layer}: found dataflow {flow!r}, allowed {wired!r} (the array of {params.name})"
+            )
+        return (wired,)
+    return FLOWS if np.any(plan["dataflow"] == 0) else tuple(flow for flow in FLOWS if flow in asked)
+
+
+def _edge_bytes(layers: LayerBatch, run: Schedule, gemm: Gemm, params: Params) -> Array:
+    """Bytes of the first tiles in and of the last results out: nothing runs beside them."""
+    first_x = np.minimum(run.x_tile, gemm.x) * (params["datapath.x_bits"] / 8.0)
+    first_w = np.minimum(run.w_tile, gemm.w) * (params["datapath.w_bits"] / 8.0)
+    maps = first_x + run.last_y * (params["datapath.y_bits"] / 8.0)
+    if params.option("buffers.activations") == "resident":
+        maps = maps * _outside(layers, params)
+    return np.asarray(np.minimum(gemm.g, 1.0) * (maps + first_w))
+
+
+def _rough_s(layers: LayerBatch, run: Schedule, gemm: Gemm, machine: Machine, params: Params) -> Array:
+    """Time by which ``auto`` chooses: array or memory, infinite where the tiles do not fit."""
+    moved = run.x_reads * (params["datapath.x_bits"] / 8.0) + run.w_reads * (params["datapath.w_bits"] / 8.0)
+    edge_s = _edge_bytes(layers, run, gemm, params) / _bytes_per_s(params)
+    seconds = np.maximum(run.cycles / params["array.clock_hz"] + edge_s, moved / _bytes_per_s(params))
+    return np.where(legal(run, machine), seconds, np.inf)
+
+
+def _chosen(
+    layers: LayerBatch, gemm: Gemm, machine: Machine, params: Params, plan: Plan
+) -> tuple[Schedule, Array]:
+    """The schedule of every layer and the code of its dataflow."""
+    flows = _flows(params, layers, plan)
+    run = schedule(gemm, machine, Dataflow[flows[0].upper()])
+    code = np.full(layers.size, float(FLOWS.index(flows[0])))
+    if len(flows) == 1:
+        return run, code
+    free = plan["dataflow"] == 0
+    best = np.where(
+        free | plan.is_value("dataflow", flows[0]), _rough_s(layers, run, gemm, machine, params), np.inf
+    )
+    for flow in flows[1:]:
+        other = schedule(gemm, machine, Dataflow[flow.upper()])
+        asked = plan.is_value("dataflow", flow)
+        seconds = np.where(free | asked, _rough_s(layers, other, gemm, machine, params), np.inf)
+        wins = asked | (free & (seconds < best))
+        run, best = choose(wins, other, run), np.where(wins, seconds, best)
+        code = np.where(wins, float(FLOWS.index(flow)), code)
+    return run, code
+
+
+@dataclass(frozen=True)
+class _Traffic:
+    """Bytes through the outer memory and through each buffer."""
+
+    dram_read: Array
+    dram_write: Array
+    buffer_read: Mapping[str, Array]
+    buffer_write: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, layers: LayerBatch, run: Schedule, params: Params) -> _Traffic:
+        """Layers without products pass their operands through the buffers once."""
+        other = 1.0 - layers.is_mac
+        x_byte, w_byte, y_byte, acc_byte = (
+            params[f"datapath.{name}_bits"] / 8.0 for name in ("x", "w", "y", "acc")
+        )
+        x_other, w_other = layers.x_elems * other, layers.w_elems * other
+        x_in, w_in = (run.x_reads + x_other) * x_byte, (run.w_reads + w_other) * w_byte
+        y_out = np.asarray(layers.y_elems * y_byte)
+        results = run.psum_words * acc_byte + y_out * other
+        read = {"ifmap": (run.x_feeds + x_other) * x_byte, "filter": (run.w_feeds + w_other) * w_byte}
+        x_fill = x_in
+        if params.option("buffers.activations") == "resident":
+            outside = _outside(layers, params)
+            x_in, y_dram = x_in * outside, y_out * outside
+            x_fill, y_out = x_in + (y_out - y_dram), y_dram
+        written = {"ifmap": x_fill, "filter": w_in, "ofmap": results}
+        return cls(x_in + w_in, y_out, {**read, "ofmap": results}, written)
+
+
+def _outside(layers: LayerBatch, params: Params) -> Array:
+    """0 where input and result of a layer fit the input buffer together, 1 where they pass the outer memory."""
+    x_bytes = layers.x_elems * (params["datapath.x_bits"] / 8.0)
+    y_bytes = layers.y_elems * (params["datapath.y_bits"] / 8.0)
+    room = data_capacity_bytes(params, "buffers.ifmap")
+    return np.asarray(x_bytes + y_bytes > room, dtype=np.float64)
+
+
+def _extra_vector_ops(layers: LayerBatch) -> Array:
+    """Operations of the vector unit beside the products: overlap-add and bilinear gather, shape (L,)."""
+    transposed = layers.of_class(OpClass.TRANSPOSED_CONV) * (layers.gemm_m * layers.gemm_n)
+    gathered = layers.of_class(OpClass.DEFORM_CONV) * (BILINEAR_OPS * layers.gemm_m * layers.gemm_k)
+    return np.asarray(layers.gemm_g * (transposed + gathered))
+
+
+def _actions(
+    layers: LayerBatch, params: Params, traffic: _Traffic, simple: Array
+) -> dict[tuple[str, str], Array]:
+    actions = {
+        ("array", "mac"): layers.macs,
+        ("vector_unit", "simple"): simple,
+        ("vector_unit", "special"): layers.special_ops,
+        **memory_actions(params, "dram", "dram", traffic.dram_read * 8.0, traffic.dram_write * 8.0),
+    }
+    for name in BUFFERS:
+        read_bits, write_bits = traffic.buffer_read[name] * 8.0, traffic.buffer_write[name] * 8.0
+        actions |= memory_actions(params, f"buffers.{name}", f"{name}_buffer", read_bits, write_bits)
+    return actions
+
+
+def _columns(
+    layers: LayerBatch, params: Params, run: Schedule, traffic: _Traffic, code: Array, stall_cycles: Array
+) -> dict[str, Array]:
+    columns = {
+        "mode": np.where(layers.is_mac, code, float(MODES.index("vector"))),
+        "folds": run.folds,
+        "mapping_efficiency": run.mapping_efficiency * layers.is_mac,
+        "dram_read_bytes": traffic.dram_read,
+        "dram_write_bytes": traffic.dram_write,
+        "sram_read_bytes": sum_of(traffic.buffer_read),
+        "sram_write_bytes": sum_of(traffic.buffer_write),
+        "compute_cycles": run.cycles,
+        "stall_cycles": stall_cycles * layers.is_mac,
+    }
+    if is_multi_level(params, "buffers.filter"):
+        share = hard_share(default_content(params, "buffers.filter"))
+        columns["hard_cell_share"] = np.ones(layers.size) * share
+    return columns
+
+
+def sum_of(parts: Mapping[str, Array]) -> Array:
+    """Bytes over the three buffers."""
+    return np.asarray(parts["ifmap"] + parts["filter"] + parts["ofmap"])
+
+
+def _limits(layers: LayerBatch, run: Schedule, machine: Machine) -> tuple[Limit, ...]:
+    remedy = "needs a larger buffer, a smaller array, or another dataflow ({demand} elements in half of it)"
+    return tuple(
+        Limit(f"{name} buffer", np.asarray(tile * layers.is_mac), np.asarray(hold), "elements a half", remedy)
+        for name, tile, hold in (
+            ("ifmap", run.x_tile, machine.x_hold),
+            ("filter", run.w_tile, machine.w_hold),
+            ("ofmap", run.acc_tile, machine.acc_hold),
+        )
+    )
+
+
+class SystolicModel(MachineModel):
+    """Closed-form systolic array with overlapped memory, vector unit and host call."""
+
+    kind: ClassVar[str] = "systolic"
+    summary: ClassVar[str] = "systolic array (output, weight, input stationary) with double-buffered memories"
+    spec: ClassVar[type[MachineSpec]] = SystolicSpec
+    choices: ClassVar[Choices] = {"dataflow": ("auto", *FLOWS)}
+    cycle: ClassVar[str] = "one cycle of the array"
+    leaves_out: ClassVar[tuple[str, ...]] = (
+        "stalls are averaged over a layer: a fold that waits is not seen if another one has time to spare",
+        "the next layer's weights are not fetched while a layer runs",
+        "groups run one after the other, so a depthwise convolution uses one column (or row) of the array",
+        "bank conflicts of the buffers, refresh and row misses of the DRAM beyond its stated efficiency",
+        "sampled positions of a deformable convolution are found in the input buffer",
+        "operators of unknown kind: only their bytes are counted",
+    )
+
+    def estimate(self, layers: LayerBatch, params: Params, plan: Plan) -> Estimate:
+        """Counts for every layer; see Eq. 1 of the module."""
+        gemm, machine = Gemm.of(layers), _machine(params)
+        run, code = _chosen(layers, gemm, machine, params, plan)
+        traffic = _Traffic.of(layers, run, params)
+        rate = _bytes_per_s(params)
+        clock_hz = params["array.clock_hz"]
+        simple = layers.simple_ops + _extra_vector_ops(layers)
+        vector_cycles = (
+            simple * params["vector.simple_cycles"] + layers.special_ops * params["vector.special_cycles"]
+        )
+        edge_bytes = _edge_bytes(layers, run, gemm, params)
+        array_s = run.cycles / clock_hz
+        busy = {
+            "array": array_s,
+            "dram": (traffic.dram_read + traffic.dram_write - edge_bytes) / rate,
+            "vector_unit": vector_cycles / (params["vector.lanes"] * params["vector.clock_hz"]),
+        }
+        for name in BUFFERS:
+            port_s = memory_busy_s(
+                params, f"buffers.{name}", traffic.buffer_read[name], traffic.buffer_write[name]
+            )
+            if port_s is not None:
+                busy[f"{name}_port"] = port_s
+        edge_s, call_s = edge_bytes / rate, np.ones(layers.size) * params["host.call_s"]
+        longest = array_s
+        for seconds in list(busy.values())[1:]:
+            longest = np.maximum(longest, seconds)
+        working_s = edge_s + longest
+        macs_per_s = self.peak_macs_per_s(params)
+        return Estimate(
+            stages=(
+                Stage("call", {"host_call": call_s}),
+                Stage("edges", {"first_and_last_tile": edge_s}),
+                Stage("run", busy),
+            ),
+            actions=_actions(layers, params, traffic, simple),
+            utilization=layers.macs / ((call_s + working_s) * macs_per_s + (layers.macs == 0.0)),
+            columns=_columns(layers, params, run, traffic, code, (working_s - array_s) * clock_hz),
+            labels={"mode": MODES},
+            limits=_limits(layers, run, machine),
+        )
+
+    def energies(self, params: Params) -> EnergyTable:
+        """Multiplications, vector operations, buffers and outer memory; leakage of all of them."""
+        action_pj, static_mw = merged(
+            *(memory_energies(params, f"buffers.{name}", f"{name}_buffer") for name in BUFFERS),
+            memory_energies(params, "dram", "dram"),
+        )
+        return EnergyTable(
+            {
+                **action_pj,
+                ("array", "mac"): params["array.mac_pj"],
+                ("vector_unit", "simple"): params["vector.simple_pj"],
+                ("vector_unit", "special"): params["vector.special_pj"],
+            },
+            {**static_mw, "array": params["array.static_mw"], "vector_unit": params["vector.static_mw"]},
+        )
+
+    def cycle_hz(self, params: Params) -> Value:
+        """Clock of the array."""
+        return params["array.clock_hz"]
+
+    def peak_macs_per_s(self, params: Params) -> Value:
+        """One multiply-accumulate per element and cycle."""
+        return params["array.rows"] * params["array.cols"] * params["array.clock_hz"]
+
+    def bandwidth_bytes_per_s(self, params: Params) -> Value:
+        """Outer memory, at the efficiency of the board."""
+        return _bytes_per_s(params)
+
+    def equation(self, layers: LayerBatch, params: Params, plan: Plan) -> tuple[str, ...]:
+        """The cost of one layer in numbers."""
+        cost = self.estimate(layers, params, plan)
+        seconds = {name: _first(t) for stage in cost.stages for name, t in stage.resources.items()}
+        slowest = max(cost.stages[-1].resources, key=lambda name: seconds[name])
+        total = seconds["host_call"] + seconds["first_and_last_tile"] + seconds[slowest]
+        g, m, n, k = (int(d[0]) for d in (layers.gemm_g, layers.gemm_m, layers.gemm_n, layers.gemm_k))
+        column = {name: _first(value) for name, value in cost.columns.items()}
+        us = {name: f"{value * 1e6:,.3f} us" for name, value in seconds.items()}
+        return (
+            f"{MODES[int(column['mode'])]}: {g} products of {m} x {k} by {k} x {n} in {column['folds']:,.0f} folds"
+            f" of {_first(params['array.rows']):g} x {_first(params['array.cols']):g} elements",
+            f"array = {column['compute_cycles']:,.0f} cycles / {_first(params['array.clock_hz']) / 1e6:g} MHz"
+            f" = {us['array']}",
+            f"outer memory = {column['dram_read_bytes'] + column['dram_write_bytes']:,.0f} bytes"
+            f" / {_first(_bytes_per_s(params)) / 1e9:.3f} GB/s = {us['first_and_last_tile']} + {us['dram']}",
+            f"vector unit = {us['vector_unit']}",
+            f"latency = host_call {us['host_call']} + first_and_last_tile {us['first_and_last_tile']}"
+            f" + {slowest} {us[slowest]} = {total * 1e6:,.3f} us",
+        )
+
+
+def _first(value: Value) -> float:
+    return float(np.ravel(value)[0])
+
+
+MODEL = SystolicModel()

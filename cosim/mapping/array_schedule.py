@@ -1,0 +1,223 @@
+"""How a layer passes through a systolic array with three double-buffered operand buffers: folds and traffic.
+
+Half of each buffer feeds the array while the other half is filled, so a tile may use half the capacity.
+What is held is read from the outermost memory once; what is not held is read again for every fold that
+needs it.
+
+Output stationary (rows M, columns N, stream K). Either the row folds or the column folds go outermost,
+whichever moves fewer bytes:
+
+    rows outermost: X_reads = X * (1 if the strip of one row fold is held else F_c)
+                    W_reads = W * (1 if all of W is held else F_r)                               (eq. 1)
+    columns outermost: the same with the roles of X and W exchanged                              (eq. 2)
+
+Weight stationary (rows K, columns N, stream M) accumulates over the row folds. With more than one of them the
+stream is cut into t pieces so that the partial sums of one piece and one column fold stay in the output
+buffer, and the stationary tiles are loaded again for each piece:
+
+    t = ceil(M * min(cols, N) / A) if F_r > 1 else 1,   A = accumulators in half the output buffer   (eq. 3)
+    X_reads = X * (1 if X / t is held or F_c = 1 else F_c)                                       (eq. 4)
+    W_reads = W * (1 if all of W is held else t)                                                 (eq. 5)
+    cycles = F_r * F_c * (M + t * (fold_cycles - stream))                                        (eq. 6)
+
+Input stationary is weight stationary with X and W, M and N exchanged. Results leave once. X counts the
+elements of the feature map, not of the im2col matrix: the address generator replicates on the chip, and a
+strip of rows holds its share of the map (halo rows between neighbouring strips are kept).
+
+The cycles of a fold are those of :mod:`cosim.mapping.folds` (Samajdar et al., ISPASS 2020,
+doi:10.1109/ISPASS48437.2020.00016; SCALE-Sim 3.0.0). The traffic rule is this project's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from cosim.components.params import Value
+from cosim.ir.batch import Array, LayerBatch, Mask
+from cosim.mapping.folds import CyclePolicy, Dataflow, fold_cycles
+
+
+@dataclass(frozen=True)
+class Gemm:
+    """Matrix products of the layers, shape (L,), sizes at least 1 (``g`` is 0 where a layer has no products).
+
+    ``x``, ``w``, ``y`` are the distinct elements of one group in the outermost memory.
+    """
+
+    g: Array
+    m: Array
+    n: Array
+    k: Array
+    x: Array
+    w: Array
+    y: Array
+
+    @classmethod
+    def of(cls, layers: LayerBatch) -> Gemm:
+        """The products of a batch; static weights count without their bias."""
+        g, m, n, k = (
+            layers.gemm_g,
+            *(np.maximum(d, 1.0) for d in (layers.gemm_m, layers.gemm_n, layers.gemm_k)),
+        )
+        per_group = 1.0 / np.maximum(g, 1.0)
+        return cls(g, m, n, k, layers.x_elems * per_group, n * k, layers.y_elems * per_group)
+
+    def transposed(self) -> Gemm:
+        """Y^T = W^T X^T: the product with the operands exchanged."""
+        return Gemm(self.g, self.n, self.m, self.k, self.w, self.x, self.y)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the schedule needs to know of the array; numbers or (points, 1) arrays.
+
+    ``x_hold, w_hold, acc_hold``: elements of the input, the second operand and the accumulators that half of
+    their buffer takes.
+    """
+
+    rows: Value
+    cols: Value
+    x_hold: Value
+    w_hold: Value
+    acc_hold: Value
+    policy: CyclePolicy
+
+    def transposed(self) -> Machine:
+        """The machine as the exchanged product sees it."""
+        return Machine(self.rows, self.cols, self.w_hold, self.x_hold, self.acc_hold, self.policy)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Counts for the whole layer (all groups); elements unless named otherwise, shape (points, L).
+
+    x_reads, w_reads:   elements read from the outermost memory (each written to its buffer once)
+    x_feeds, w_feeds:   elements read from the buffers into the array
+    psum_words:         accumulator words written to the output buffer, and as many read: all but the last
+    of each
+                        to be accumulated further, the last to leave
+    x_tile, w_tile, acc_tile: what half of each buffer must take at least: the stationary tile, one vector of
+                        a streamed operand, one row of accumulators. The array starts when x_tile and w_tile
+                        have arrived.
+    last_y:             results that leave after the array has stopped
+    """
+
+    cycles: Array
+    folds: Array
+    mapping_efficiency: Array
+    x_reads: Array
+    w_reads: Array
+    x_feeds: Array
+    w_feeds: Array
+    psum_words: Array
+    last_y: Array
+    x_tile: Array
+    w_tile: Array
+    acc_tile: Array
+
+    def exchanged(self) -> Schedule:
+        """The schedule of the exchanged product, named for the original one."""
+        return replace(
+            self,
+            x_reads=self.w_reads,
+            w_reads=self.x_reads,
+            x_feeds=self.w_feeds,
+            w_feeds=self.x_feeds,
+            x_tile=self.w_tile,
+            w_tile=self.x_tile,
+        )
+
+
+def _once_if(held: Mask, otherwise: Array) -> Array:
+    """1 where an operand is held, else the number of times it is read."""
+    return np.where(held, 1.0, otherwise)
+
+
+def _output_stationary(gemm: Gemm, machine: Machine) -> Schedule:
+    """Eq. 1 and 2."""
+    g, m, n, k = gemm.g, gemm.m, gemm.n, gemm.k
+    rows, cols = machine.rows, machine.cols
+    row_folds, col_folds = np.ceil(m / rows), np.ceil(n / cols)
+    used_rows, used_cols = np.minimum(m, rows), np.minimum(n, cols)
+    x_strip, w_strip = gemm.x * (used_rows / m), gemm.w * (used_cols / n)
+    x_outer = _once_if(x_strip <= machine.x_hold, col_folds)
+    w_inner = _once_if(gemm.w <= machine.w_hold, row_folds)
+    x_inner = _once_if(gemm.x <= machine.x_hold, col_folds)
+    w_outer = _once_if(w_strip <= machine.w_hold, row_folds)
+    rows_outermost = gemm.x * x_outer + gemm.w * w_inner <= gemm.x * x_inner + gemm.w * w_outer
+    folds = row_folds * col_folds
+    per_fold = fold_cycles(k, rows, cols, Dataflow.OS, machine.policy)
+    return Schedule(
+        cycles=_all_folds(g * folds, per_fold, k, rows, machine.policy),
+        folds=g * folds,
+        mapping_efficiency=m * n / (folds * (rows * cols)),
+        x_reads=g * gemm.x * np.where(rows_outermost, x_outer, x_inner),
+        w_reads=g * gemm.w * np.where(rows_outermost, w_inner, w_outer),
+        x_feeds=g * (m * k) * col_folds,
+        w_feeds=g * (n * k) * row_folds,
+        psum_words=g * (m * n),
+        last_y=np.minimum(used_rows * used_cols, gemm.y),
+        x_tile=used_rows,
+        w_tile=used_cols,
+        acc_tile=used_cols,
+    )
+
+
+def _weight_stationary(gemm: Gemm, machine: Machine) -> Schedule:
+    """Eq. 3 to 6."""
+    g, m, n, k = gemm.g, gemm.m, gemm.n, gemm.k
+    rows, cols = machine.rows, machine.cols
+    row_folds, col_folds = np.ceil(k / rows), np.ceil(n / cols)
+    used_rows, used_cols = np.minimum(k, rows), np.minimum(n, cols)
+    pieces = np.where(row_folds > 1.0, np.minimum(np.ceil(m * used_cols / machine.acc_hold), m), 1.0)
+    x_piece = gemm.x / pieces
+    x_factor = _once_if(x_piece <= machine.x_hold, col_folds)
+    w_factor = _once_if(gemm.w <= machine.w_hold, pieces)
+    stream = m / pieces
+    folds = row_folds * col_folds * pieces
+    per_fold = fold_cycles(stream, rows, cols, Dataflow.WS, machine.policy)
+    return Schedule(
+        cycles=_all_folds(g * folds, per_fold, stream, rows, machine.policy),
+        folds=g * folds,
+        mapping_efficiency=pieces * (n * k) / (folds * (rows * cols)),
+        x_reads=g * gemm.x * x_factor,
+        w_reads=g * gemm.w * w_factor,
+        x_feeds=g * (m * k) * col_folds,
+        w_feeds=g * (n * k) * pieces,
+        psum_words=g * (m * n) * row_folds,
+        last_y=np.minimum(used_cols, gemm.y),
+        x_tile=used_rows,
+        w_tile=used_rows * used_cols,
+        acc_tile=used_cols,
+    )
+
+
+def _all_folds(folds: Array, per_fold: Array, stream: Array, rows: Value, policy: CyclePolicy) -> Array:
+    """Folds one after the other, or with the fill of each hidden behind the one before."""
+    if not policy.overlap_fill:
+        return np.asarray(folds * per_fold)
+    return np.asarray(np.where(folds > 0.0, per_fold + (folds - 1.0) * np.maximum(stream, rows), 0.0))
+
+
+def schedule(gemm: Gemm, machine: Machine, dataflow: Dataflow) -> Schedule:
+    """The schedule of every layer under one dataflow."""
+    if dataflow is Dataflow.OS:
+        return _output_stationary(gemm, machine)
+    if dataflow is Dataflow.WS:
+        return _weight_stationary(gemm, machine)
+    return _weight_stationary(gemm.transposed(), machine.transposed()).exchanged()
+
+
+def choose(mask: Mask, first: Schedule, second: Schedule) -> Schedule:
+    """``first`` where the mask holds, ``second`` elsewhere."""
+    return Schedule(
+        **{f.name: np.where(mask, getattr(first, f.name), getattr(second, f.name)) for f in fields(Schedule)}
+    )
+
+
+def legal(run: Schedule, machine: Machine) -> Mask:
+    """Where the smallest tile fits half of every buffer."""
+    fits = (run.x_tile <= machine.x_hold) & (run.w_tile <= machine.w_hold)
+    return np.asarray(fits & (run.acc_tile <= machine.acc_hold))
