@@ -32,6 +32,8 @@ class Layer:
     x_bits, w_bits, y_bits: width of one element as stored by the network
     inputs:          names of the producing layers or of workload inputs, in operand order
     module:          path of the module in the original network
+    shared_params:   how many of the layer's parameters are not its own to count in a network: an earlier layer
+                     holds them (tied weights), or they are fixed constants
     """
 
     name: str
@@ -61,6 +63,7 @@ class Layer:
     y_bits: int = 32
     inputs: tuple[str, ...] = ()
     module: str = ""
+    shared_params: int = 0
 
     @property
     def op_class(self) -> OpClass:
@@ -138,6 +141,25 @@ class Layer:
         )
 
 
+def input_size(
+    size: int, kernel: int, stride: int, dilation: int, padding: int, transposed: bool = False
+) -> int:
+    """Input rows (columns) that give exactly ``size`` output rows (columns); ``padding`` is the sum of both sides.
+
+    Convolution: (size - 1) * stride + dilation * (kernel - 1) + 1 - padding. Transposed convolution, without
+    output padding: (size + padding - dilation * (kernel - 1) - 1) / stride + 1.
+    """
+    reach = dilation * (kernel - 1) + 1
+    if transposed:
+        return (size + padding - reach) // stride + 1
+    return (size - 1) * stride + reach - padding
+
+
+def output_size(size: int, kernel: int, stride: int, dilation: int, padding: int) -> int:
+    """Output rows (columns) of a convolution over ``size`` input rows: floor((size + padding - reach)/stride) + 1."""
+    return (size + padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
 def mac_layer(
     name: str,
     op: str,
@@ -163,11 +185,13 @@ def mac_layer(
 ) -> Layer:
     """A multiply-accumulate layer with its element counts derived from the dimensions.
 
-    ``H`` and ``W`` default to the input size that gives P and Q exactly with the padding stated:
-    H = (P-1)*stride + dilation*(R-1) + 1 - top - bottom.
+    ``H`` and ``W`` default to the input size that gives P and Q exactly with the padding stated, see
+    :func:`input_size`.
     """
-    rows = (P - 1) * stride[0] + dilation[0] * (R - 1) + 1 - padding[0] - padding[2] if H is None else H
-    cols = (Q - 1) * stride[1] + dilation[1] * (S - 1) + 1 - padding[1] - padding[3] if W is None else W
+    transposed = OPS[op].op_class is OpClass.TRANSPOSED_CONV
+    pad_h, pad_w = padding[0] + padding[2], padding[1] + padding[3]
+    rows = input_size(P, R, stride[0], dilation[0], pad_h, transposed) if H is None else H
+    cols = input_size(Q, S, stride[1], dilation[1], pad_w, transposed) if W is None else W
     weights = G * K * C * R * S * (1 if static_weight else N)
     return Layer(
         name=name,

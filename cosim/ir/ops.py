@@ -73,6 +73,8 @@ OPS: dict[str, OpInfo] = _table(
     OpInfo("matmul", OpClass.MATMUL),
     # max, subtract, exp, accumulate, divide
     OpInfo("softmax", OpClass.SOFTMAX, simple_ops=3, special_ops=2),
+    # max, subtract, exp, accumulate, subtract the logarithm of the sum (one logarithm a row)
+    OpInfo("log_softmax", OpClass.SOFTMAX, simple_ops=4, special_ops=1),
     # mean (1), variance (2), subtract and scale (2), gamma and beta (2); the root is once per row
     OpInfo("layer_norm", OpClass.NORM, simple_ops=7),
     OpInfo("group_norm", OpClass.NORM, simple_ops=7),
@@ -80,6 +82,8 @@ OPS: dict[str, OpInfo] = _table(
     OpInfo("rms_norm", OpClass.NORM, simple_ops=4),
     # inference form: one scale and one shift
     OpInfo("batch_norm", OpClass.NORM, simple_ops=2),
+    # square, sum over five channels, scale and shift, multiply; the power counts as logarithm and exponential
+    OpInfo("local_response_norm", OpClass.NORM, simple_ops=8, special_ops=2),
     OpInfo("relu", OpClass.ACTIVATION, simple_ops=1),
     OpInfo("relu6", OpClass.ACTIVATION, simple_ops=2),
     OpInfo("leaky_relu", OpClass.ACTIVATION, simple_ops=2),
@@ -93,6 +97,12 @@ OPS: dict[str, OpInfo] = _table(
     OpInfo("silu", OpClass.ACTIVATION, simple_ops=2, special_ops=2),
     OpInfo("sigmoid", OpClass.ACTIVATION, simple_ops=1, special_ops=2),
     OpInfo("tanh", OpClass.ACTIVATION, special_ops=1),
+    OpInfo("elu", OpClass.ACTIVATION, simple_ops=3, special_ops=1),
+    OpInfo("prelu", OpClass.ACTIVATION, simple_ops=2),
+    # log(1 + exp x)
+    OpInfo("softplus", OpClass.ACTIVATION, simple_ops=1, special_ops=2),
+    # x * tanh(softplus x)
+    OpInfo("mish", OpClass.ACTIVATION, simple_ops=2, special_ops=3),
     OpInfo("erf", OpClass.ACTIVATION, special_ops=1),
     OpInfo("max_pool", OpClass.POOL, simple_ops=1),
     OpInfo("avg_pool", OpClass.POOL, simple_ops=1),
@@ -119,6 +129,8 @@ OPS: dict[str, OpInfo] = _table(
     OpInfo("max", OpClass.ELEMENTWISE, simple_ops=1, per_input=True),
     OpInfo("min", OpClass.ELEMENTWISE, simple_ops=1, per_input=True),
     OpInfo("argmax", OpClass.ELEMENTWISE, simple_ops=1, per_input=True),
+    # mean, difference, square, accumulate
+    OpInfo("variance", OpClass.ELEMENTWISE, simple_ops=4, per_input=True),
     OpInfo("cumsum", OpClass.ELEMENTWISE, simple_ops=1),
     OpInfo("embedding", OpClass.EMBEDDING),
     # Data movement: bytes are read and written, nothing is computed.
@@ -127,6 +139,7 @@ OPS: dict[str, OpInfo] = _table(
     OpInfo("slice", OpClass.DATA),
     OpInfo("pad", OpClass.DATA),
     OpInfo("gather", OpClass.DATA),
+    OpInfo("scatter", OpClass.DATA),
     OpInfo("roll", OpClass.DATA),
     OpInfo("permute", OpClass.DATA),
     OpInfo("upsample_nearest", OpClass.DATA),

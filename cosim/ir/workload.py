@@ -58,7 +58,13 @@ class CoverageReport:
             "bytes_share": self.bytes_share,
             "unknown": list(self.unknown),
             "operators": [
-                {"operator": o.operator, "treatment": o.treatment, "count": o.count, "macs": o.macs, "bytes": o.moved_bytes}
+                {
+                    "operator": o.operator,
+                    "treatment": o.treatment,
+                    "count": o.count,
+                    "macs": o.macs,
+                    "bytes": o.moved_bytes,
+                }
                 for o in self.operators
             ],
         }
@@ -92,7 +98,9 @@ class Workload:
         seen: set[str] = set()
         for layer in self.layers:
             if layer.name in seen:
-                raise ValueError(f"workload {self.name}: two layers are named {layer.name!r}; names must be unique")
+                raise ValueError(
+                    f"workload {self.name}: two layers are named {layer.name!r}; names must be unique"
+                )
             seen.add(layer.name)
 
     def __iter__(self) -> Iterator[Layer]:
@@ -108,8 +116,8 @@ class Workload:
 
     @property
     def params(self) -> int:
-        """Trained parameters."""
-        return sum(layer.params for layer in self.layers)
+        """Trained parameters; tied weights count once."""
+        return sum(layer.params - layer.shared_params for layer in self.layers)
 
     @property
     def edges(self) -> tuple[tuple[str, str], ...]:
@@ -125,7 +133,9 @@ class Workload:
         """The network run on ``batch`` images at once (``batch`` times the batch it was extracted with)."""
         if batch == 1:
             return self
-        return replace(self, layers=tuple(layer.with_batch(batch) for layer in self.layers), batch=self.batch * batch)
+        return replace(
+            self, layers=tuple(layer.with_batch(batch) for layer in self.layers), batch=self.batch * batch
+        )
 
     def select(self, names: Iterable[str]) -> Workload:
         """The same network with only the named layers, in execution order."""

@@ -1,0 +1,1 @@
+"""Models of other programs (torch modules, transformers configurations, ONNX files) to workloads."""
