@@ -110,7 +110,7 @@ def spearman(predicted: FloatArray, reference: FloatArray) -> float | None:
     """Rank correlation with ties at mean ranks; None for fewer than two rows or a constant side."""
     if predicted.size < 2 or np.ptp(predicted) == 0 or np.ptp(reference) == 0:
         return None
-    return float(np.corrcoef(_ranks(predicted), _ranks(reference))[0, 1])
+    return round(float(np.corrcoef(_ranks(predicted), _ranks(reference))[0, 1]), 12)
 
 
 def agreement(rows: Sequence[CheckRow]) -> Agreement:
