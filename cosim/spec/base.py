@@ -30,7 +30,6 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
-    WrapValidator,
     model_validator,
 )
 from pydantic_core import CoreSchema, core_schema
@@ -204,19 +203,40 @@ Size = Annotated[int, Field(ge=1)]
 """A plain whole number of at least 1, for shapes; not a constant."""
 
 
-def _inside(raw: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-    """Let the `provenance` of a mapping of constants reach them."""
-    if not (isinstance(raw, Block) and isinstance(info.context, Session)):
-        return handler(raw)
-    info.context.enter(raw)
-    try:
-        return handler(raw)
-    finally:
-        info.context.leave()
+_PROVENANCE_SCHEMA = {
+    "type": "object",
+    "description": "for every constant of this block that does not state its own",
+    "properties": {"source": {"type": "string"}, "kind": {"enum": list(KINDS)}, "note": {"type": "string"}},
+    "additionalProperties": False,
+}
+
+
+class _TableBlock:
+    """Lets the `provenance` of a mapping of constants reach them."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate as a dict, inside its own block."""
+        return core_schema.with_info_wrap_validator_function(self.read, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """As a dict, with the one key that is not an entry."""
+        return {**handler(schema), "properties": {"provenance": _PROVENANCE_SCHEMA}}
+
+    def read(self, raw: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        """The entries."""
+        if not (isinstance(raw, Block) and isinstance(info.context, Session)):
+            return handler(raw)
+        info.context.enter(raw)
+        try:
+            return handler(raw)
+        finally:
+            info.context.leave()
 
 
 _Value = TypeVar("_Value")
-Table = Annotated[dict[str, _Value], WrapValidator(_inside)]
+Table = Annotated[dict[str, _Value], _TableBlock()]
 """A mapping from free names to constants or specs, `read_pj: Table[Pj]`; may hold a `provenance`."""
 
 _SpecT = TypeVar("_SpecT", bound="Spec")
@@ -261,16 +281,7 @@ class Spec(BaseModel):
     ) -> dict[str, Any]:
         """Every block may state the provenance of its constants."""
         out = handler.resolve_ref_schema(handler(schema))
-        out.setdefault("properties", {})["provenance"] = {
-            "type": "object",
-            "description": "for every constant of this block that does not state its own",
-            "properties": {
-                "source": {"type": "string"},
-                "kind": {"enum": list(KINDS)},
-                "note": {"type": "string"},
-            },
-            "additionalProperties": False,
-        }
+        out.setdefault("properties", {})["provenance"] = _PROVENANCE_SCHEMA
         return out
 
 

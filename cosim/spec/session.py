@@ -7,9 +7,12 @@ names the members of a union.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Container
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from cosim.spec.constant import NOWHERE, Provenance, Reading, read_block_provenance
@@ -169,14 +172,23 @@ _Row = tuple[Path, str, str, str, bool]
 def _translate(details: ErrorDetails, raw: Any, model: type[BaseModel] | None) -> list[_Row]:
     """(path, found, allowed, hint, point at the key) of one pydantic error; none if reported already."""
     kind, context, loc = details["type"], details.get("ctx", {}), details["loc"]
-    at = _path_in(raw, loc)
+    fields = model.model_fields if model is not None else {}
+    at = _path_in(raw, loc, fields)
     if kind == REPORTED:
         return []
     if kind == "missing":
         path = (*_path_in(raw, loc[:-1]), loc[-1])
-        return [(path, f"no key '{loc[-1]}'", _field_takes(model, loc), "", True)]
+        return [
+            (
+                path,
+                f"no key '{loc[-1]}'",
+                _field_takes(fields.get(str(loc[0])) if len(loc) == 1 else None),
+                "",
+                True,
+            )
+        ]
     if kind == "extra_forbidden":
-        known = _fields_at(model, loc)
+        known = list(fields) if len(loc) == 1 else []
         found = f"the unknown key '{loc[-1]}'"
         return [(at, found, one_of(known), nearest_hint(str(loc[-1]), known), True)]
     if kind == "literal_error":
@@ -201,37 +213,43 @@ def _translate(details: ErrorDetails, raw: Any, model: type[BaseModel] | None) -
     return [(at, describe(details["input"]), details["msg"], "", False)]
 
 
-def _path_in(raw: Any, loc: tuple[str | int, ...]) -> Path:
-    """The steps of `loc` that exist in the data; pydantic puts union members and tags between them."""
+def _path_in(raw: Any, loc: tuple[str | int, ...], fields: Container[Any] = ()) -> Path:
+    """The steps of `loc` that exist in the data; pydantic puts union members and tags between them.
+
+    A first step that is one of `fields` is kept although the data lack it: it has a default that is wrong.
+    """
     path: list[str | int] = []
     for step in loc:
         if isinstance(raw, dict) and step in raw:
             raw = raw[str(step)]
         elif isinstance(raw, list | tuple) and isinstance(step, int) and step < len(raw):
             raw = raw[step]
+        elif not path and step in fields:
+            return (step,)
         else:
             continue
         path.append(step)
     return tuple(path)
 
 
-def _fields_at(model: type[BaseModel] | None, loc: tuple[str | int, ...]) -> list[str]:
-    return list(model.model_fields) if model is not None and len(loc) == 1 else []
-
-
-def _field_takes(model: type[BaseModel] | None, loc: tuple[str | int, ...]) -> str:
-    """What a missing field would take, where it is a constant."""
-    if model is None or len(loc) != 1 or loc[0] not in model.model_fields:
+def _field_takes(info: FieldInfo | None) -> str:
+    """What a missing field would take."""
+    if info is None:
         return "this key, which has no default"
-    for extra in model.model_fields[str(loc[0])].metadata:
+    for extra in info.metadata:
         describe_field = getattr(extra, "describe", None)
         if callable(describe_field):
             return str(describe_field())
+    if get_origin(info.annotation) is Literal:
+        return one_of(map(str, get_args(info.annotation)))
+    plain = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
+    if info.annotation in plain:
+        return plain[info.annotation]
+    if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+        return f"a mapping with {one_of(info.annotation.model_fields)}"
     return "this key, which has no default"
 
 
 def _quoted(listing: str) -> list[str]:
     """`'a', 'b' or 'c'` as its words."""
-    import re
-
     return re.findall(r"'([^']*)'", listing) or [listing]

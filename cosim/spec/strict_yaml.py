@@ -35,7 +35,7 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _MAX_NODES = 1_000_000
-_MAX_DEPTH = 200
+_MAX_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,17 @@ class Mark:
     column: int
 
 
+class _TooDeep(Exception):
+    """Blocks nested beyond `_MAX_DEPTH`; libyaml's composer would overflow the stack."""
+
+    def __init__(self, node: Node | None) -> None:
+        self.node = node
+
+
 class _Resolver:
     """Tells plain scalars from quoted ones and leaves everything else to `_Builder`."""
+
+    depth = 0
 
     def resolve(self, kind: type[Node], value: str | None, implicit: Any) -> str:
         """A private tag; only plain scalars may become something other than text."""
@@ -57,10 +66,14 @@ class _Resolver:
         return _COLLECTION
 
     def descend_resolver(self, parent: Node | None, index: Any) -> None:
-        """No resolution by path."""
+        """Called by the composer before each node: the place to bound the depth."""
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise _TooDeep(parent)
 
     def ascend_resolver(self) -> None:
-        """No resolution by path."""
+        """Called after each node."""
+        self.depth -= 1
 
 
 class _Loader(Protocol):
@@ -192,19 +205,19 @@ def loads(text: str, name: str = "<text>", loader: type[Any] | None = None) -> D
         parser: _Loader = (loader or FastLoader)(text)
         root = parser.get_single_node()
     except yaml.MarkedYAMLError as error:
-        raise SpecError([_syntax_problem(error, name)]) from None
+        raise SpecError([_syntax_problem(error, text, name)]) from None
     except ReaderError as error:
         raise SpecError([_character_problem(error, text, name)]) from None
-    except RecursionError:
-        raise _whole_file(
-            name, "brackets nested too deeply to read", f"at most {_MAX_DEPTH} levels"
-        ) from None
+    except _TooDeep as error:
+        mark = _mark(name, error.node) if error.node is not None else Mark(name, 1, 1)
+        found, allowed = "blocks nested too deeply", f"at most {_MAX_DEPTH} levels"
+        raise SpecError([Problem(name, mark.line, mark.column, "", found, allowed)]) from None
+    if root is None or (type(root) is ScalarNode and root.tag == _PLAIN and not root.value):
+        raise SpecError([Problem(name, 1, 1, "", "an empty document", "a YAML mapping")])
     builder = _Builder(name)
-    data = builder.build(root) if root is not None else None
+    data = builder.value(root)
     if builder.problems:
         raise SpecError(builder.problems)
-    if data is None:
-        raise SpecError([Problem(name, 1, 1, "", "an empty document", "a YAML mapping")])
     return Document(name, data, root)
 
 
@@ -218,10 +231,6 @@ class _Builder:
         self.path: list[str | int] = []
         self.active: set[int] = set()
         self.nodes = 0
-
-    def build(self, root: Node) -> Any:
-        """The data of a whole document."""
-        return self.value(root)
 
     def value(self, node: Node) -> Any:
         """The data of one node."""
@@ -345,12 +354,16 @@ class _Builder:
         )
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError, name: str) -> Problem:
+def _syntax_problem(error: yaml.MarkedYAMLError, text: str, name: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     what = error.problem or error.context or "text that is not YAML"
     context = f" {error.context}" if error.problem and error.context else ""
-    hint = "indent with spaces" if "'\\t'" in what else ""
+    lines = text.split("\n")
+    indent = (
+        lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())] if line <= len(lines) else ""
+    )
+    hint = "indent with spaces, not tabs" if "\t" in indent else ""
     return Problem(name, line, column, "", f"something that is not YAML ({what}{context})", "YAML", hint)
 
 
