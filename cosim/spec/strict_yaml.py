@@ -10,7 +10,6 @@ Mapping keys are always text as written: `8: 1.2` has the key "8".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, Protocol
@@ -382,14 +381,3 @@ def _place(name: str, before: str) -> Mark:
 
 def _whole_file(name: str, found: str, allowed: str, hint: str = "") -> SpecError:
     return SpecError([Problem(name, 0, 0, "", found, allowed, hint)])
-
-
-def walk(data: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every value of plain data with its path, blocks before what they hold."""
-    yield path, data
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield from walk(value, (*path, key))
-    elif isinstance(data, list):
-        for index, value in enumerate(data):
-            yield from walk(value, (*path, index))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import Field, ValidationError, model_validator
 
 from cosim.spec.base import (
@@ -26,7 +28,7 @@ from cosim.spec.base import (
     refuse,
 )
 from cosim.spec.overrides import with_overrides
-from cosim.spec.problems import SpecError
+from cosim.spec.problems import Problem, SpecError
 from cosim.spec.schema import field_docs, json_schema
 from cosim.spec.strict_yaml import loads
 
@@ -387,3 +389,41 @@ def test_a_constant_made_in_the_program_must_fit_its_field() -> None:
 
     (one,) = _refused(Sized, "{}")
     assert one == "x.yaml:1:1  rows: found 0 (whole number), allowed a whole number, at least 1"
+
+
+def _paths(data: object, path: tuple[str | int, ...] = ()) -> list[str]:
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [".".join(map(str, path))] * bool(path) + [p for k, v in items for p in _paths(v, (*path, k))]
+
+
+VALUES = [
+    "0",
+    "-1",
+    "true",
+    "null",
+    "x",
+    "5 ns",
+    "{}",
+    "[]",
+    "[1, {a: 2}]",
+    "{value: [1]}",
+    "{value: {}, kind: []}",
+]
+VALUES += [
+    "{provenance: 3}",
+    "{provenance: {source: [1], kind: {}}}",
+    "{technology: sram}",
+    "{technology: [dram]}",
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(_paths(loads(GOOD).data)), st.sampled_from(VALUES), st.booleans())
+def test_any_value_anywhere_is_read_or_refused_with_a_place(path: str, value: str, strict: bool) -> None:
+    document = with_overrides(loads(GOOD, "m.yaml"), {path: value})
+    found: list[Problem] = []
+    try:
+        parse(Machine, document, SOURCES, strict)
+    except SpecError as error:
+        found = error.problems
+    assert all(p.found and (p.line > 0 or p.file.startswith("command line")) for p in found)
