@@ -290,7 +290,7 @@ def memory_energies(params: Params, prefix: str, component: str) -> MemoryCost:
     return MemoryCost(actions, {component: _static_mw(params, prefix)})
 
 
-def memory_busy_s(params: Params, prefix: str, read_bytes: Array, write_bytes: Array) -> Array | None:
+def memory_busy_s(params: Params, prefix: str, read_bits: Array, write_bits: Array) -> Array | None:
     """Seconds that the ports are busy, or None if the arch file states no rate (ports that always keep up).
 
     With ``bandwidth_bytes_per_s`` reads and writes share it (eq. 3); with ``read_latency_ns`` and
@@ -301,12 +301,13 @@ def memory_busy_s(params: Params, prefix: str, read_bytes: Array, write_bytes: A
     """
     scale = stored_bits(params, prefix, 1.0)
     if params.has(f"{prefix}.bandwidth_bytes_per_s"):
-        return np.asarray((read_bytes + write_bytes) * (scale / params[f"{prefix}.bandwidth_bytes_per_s"]))
+        bit_s = scale * 0.125 / params[f"{prefix}.bandwidth_bytes_per_s"]
+        return np.asarray((read_bits + write_bits) * bit_s)
     if not params.has(f"{prefix}.read_latency_ns"):
         return None
-    per_byte = scale * 8e-9 / (params[f"{prefix}.word_bits"] * params[f"{prefix}.banks"])
-    read_s = read_bytes * (per_byte * params[f"{prefix}.read_latency_ns"])
-    return np.asarray(read_s + write_bytes * (per_byte * params[f"{prefix}.write_latency_ns"]))
+    per_bit = scale * 1e-9 / (params[f"{prefix}.word_bits"] * params[f"{prefix}.banks"])
+    read_s = read_bits * (per_bit * params[f"{prefix}.read_latency_ns"])
+    return np.asarray(read_s + write_bits * (per_bit * params[f"{prefix}.write_latency_ns"]))
 
 
 def merged(*costs: MemoryCost) -> tuple[Mapping[Action, Value], Mapping[str, Value]]:

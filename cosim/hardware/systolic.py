@@ -89,21 +89,24 @@ def _flows(params: Params, layers: LayerBatch, plan: Plan) -> tuple[str, ...]:
     return FLOWS if np.any(plan["dataflow"] == 0) else tuple(flow for flow in FLOWS if flow in asked)
 
 
-def _edge_bytes(layers: LayerBatch, run: Schedule, gemm: Gemm, params: Params) -> Array:
-    """Bytes of the first tiles in and of the last results out: nothing runs beside them."""
-    first_x = np.minimum(run.x_tile, gemm.x) * (params["datapath.x_bits"] / 8.0)
-    first_w = np.minimum(run.w_tile, gemm.w) * (params["datapath.w_bits"] / 8.0)
-    maps = first_x + run.last_y * (params["datapath.y_bits"] / 8.0)
+def _edge_bits(layers: LayerBatch, run: Schedule, gemm: Gemm, params: Params) -> Array:
+    """Bits of the first tiles in and of the last results out: nothing runs beside them."""
+    maps = np.minimum(run.x_tile, gemm.x) * params["datapath.x_bits"] + run.last_y * params["datapath.y_bits"]
     if params.option("buffers.activations") == "resident":
         maps = maps * _outside(layers, params)
+    first_w = np.minimum(run.w_tile, gemm.w) * params["datapath.w_bits"]
     return np.asarray(np.minimum(gemm.g, 1.0) * (maps + first_w))
 
 
 def _rough_s(layers: LayerBatch, run: Schedule, gemm: Gemm, machine: Machine, params: Params) -> Array:
     """Time by which ``auto`` chooses: array or memory, infinite where the tiles do not fit."""
-    moved = run.x_reads * (params["datapath.x_bits"] / 8.0) + run.w_reads * (params["datapath.w_bits"] / 8.0)
-    edge_s = _edge_bytes(layers, run, gemm, params) / _bytes_per_s(params)
-    seconds = np.maximum(run.cycles / params["array.clock_hz"] + edge_s, moved / _bytes_per_s(params))
+    x_bits = run.x_reads * params["datapath.x_bits"]
+    if params.option("buffers.activations") == "resident":
+        x_bits = x_bits * _outside(layers, params)
+    bit_s = 0.125 / _bytes_per_s(params)
+    edge_s = _edge_bits(layers, run, gemm, params) * bit_s
+    moved_s = (x_bits + run.w_reads * params["datapath.w_bits"]) * bit_s
+    seconds = np.maximum(run.cycles / params["array.clock_hz"] + edge_s, moved_s)
     return np.where(legal(run, machine), seconds, np.inf)
 
 
@@ -132,7 +135,7 @@ def _chosen(
 
 @dataclass(frozen=True)
 class _Traffic:
-    """Bytes through the outer memory and through each buffer."""
+    """Bits through the outer memory and through each buffer."""
 
     dram_read: Array
     dram_write: Array
@@ -143,14 +146,12 @@ class _Traffic:
     def of(cls, layers: LayerBatch, run: Schedule, params: Params) -> _Traffic:
         """Layers without products pass their operands through the buffers once."""
         other = 1.0 - layers.is_mac
-        x_byte, w_byte, y_byte, acc_byte = (
-            params[f"datapath.{name}_bits"] / 8.0 for name in ("x", "w", "y", "acc")
-        )
+        x_bits, w_bits = params["datapath.x_bits"], params["datapath.w_bits"]
         x_other, w_other = layers.x_elems * other, layers.w_elems * other
-        x_in, w_in = (run.x_reads + x_other) * x_byte, (run.w_reads + w_other) * w_byte
-        y_out = np.asarray(layers.y_elems * y_byte)
-        results = run.psum_words * acc_byte + y_out * other
-        read = {"ifmap": (run.x_feeds + x_other) * x_byte, "filter": (run.w_feeds + w_other) * w_byte}
+        x_in, w_in = (run.x_reads + x_other) * x_bits, (run.w_reads + w_other) * w_bits
+        y_out = np.asarray(layers.y_elems * params["datapath.y_bits"])
+        results = run.psum_words * params["datapath.acc_bits"] + y_out * other
+        read = {"ifmap": (run.x_feeds + x_other) * x_bits, "filter": (run.w_feeds + w_other) * w_bits}
         x_fill = x_in
         if params.option("buffers.activations") == "resident":
             outside = _outside(layers, params)
@@ -182,11 +183,11 @@ def _actions(
         ("array", "mac"): layers.macs,
         ("vector_unit", "simple"): simple,
         ("vector_unit", "special"): layers.special_ops,
-        **memory_actions(params, "dram", "dram", traffic.dram_read * 8.0, traffic.dram_write * 8.0),
+        **memory_actions(params, "dram", "dram", traffic.dram_read, traffic.dram_write),
     }
     for name in BUFFERS:
-        read_bits, write_bits = traffic.buffer_read[name] * 8.0, traffic.buffer_write[name] * 8.0
-        actions |= memory_actions(params, f"buffers.{name}", f"{name}_buffer", read_bits, write_bits)
+        read, written = traffic.buffer_read[name], traffic.buffer_write[name]
+        actions |= memory_actions(params, f"buffers.{name}", f"{name}_buffer", read, written)
     return actions
 
 
@@ -196,13 +197,13 @@ def _columns(
     columns = {
         "mode": np.where(layers.is_mac, code, float(MODES.index("vector"))),
         "folds": run.folds,
-        "mapping_efficiency": run.mapping_efficiency * layers.is_mac,
-        "dram_read_bytes": traffic.dram_read,
-        "dram_write_bytes": traffic.dram_write,
-        "sram_read_bytes": sum_of(traffic.buffer_read),
-        "sram_write_bytes": sum_of(traffic.buffer_write),
+        "mapping_efficiency": run.mapping_efficiency,
+        "dram_read_bytes": traffic.dram_read * 0.125,
+        "dram_write_bytes": traffic.dram_write * 0.125,
+        "sram_read_bytes": _bytes(traffic.buffer_read),
+        "sram_write_bytes": _bytes(traffic.buffer_write),
         "compute_cycles": run.cycles,
-        "stall_cycles": stall_cycles * layers.is_mac,
+        "stall_cycles": stall_cycles,
     }
     if is_multi_level(params, "buffers.filter"):
         share = hard_share(default_content(params, "buffers.filter"))
@@ -210,21 +211,29 @@ def _columns(
     return columns
 
 
-def sum_of(parts: Mapping[str, Array]) -> Array:
+def _bytes(bits: Mapping[str, Array]) -> Array:
     """Bytes over the three buffers."""
-    return np.asarray(parts["ifmap"] + parts["filter"] + parts["ofmap"])
+    return np.asarray((bits["ifmap"] + bits["filter"] + bits["ofmap"]) * 0.125)
 
 
-def _limits(layers: LayerBatch, run: Schedule, machine: Machine) -> tuple[Limit, ...]:
+def _limits(run: Schedule, machine: Machine) -> tuple[Limit, ...]:
     remedy = "needs a larger buffer, a smaller array, or another dataflow ({demand} elements in half of it)"
     return tuple(
-        Limit(f"{name} buffer", np.asarray(tile * layers.is_mac), np.asarray(hold), "elements a half", remedy)
+        Limit(f"{name} buffer", tile, np.asarray(hold), "elements a half", remedy)
         for name, tile, hold in (
             ("ifmap", run.x_tile, machine.x_hold),
             ("filter", run.w_tile, machine.w_hold),
             ("ofmap", run.acc_tile, machine.acc_hold),
         )
     )
+
+
+def _vector_s(layers: LayerBatch, params: Params, simple: Array) -> Array:
+    """Time of the vector unit; an element that passes it occupies a lane like one simple operation."""
+    passing = np.maximum(layers.x_elems, layers.y_elems) * (1.0 - layers.is_mac)
+    special_s = params["vector.special_cycles"] / (params["vector.lanes"] * params["vector.clock_hz"])
+    simple_s = params["vector.simple_cycles"] / (params["vector.lanes"] * params["vector.clock_hz"])
+    return np.asarray(np.maximum(simple, passing) * simple_s + layers.special_ops * special_s)
 
 
 class SystolicModel(MachineModel):
@@ -249,30 +258,26 @@ class SystolicModel(MachineModel):
         gemm, machine = Gemm.of(layers), _machine(params)
         run, code = _chosen(layers, gemm, machine, params, plan)
         traffic = _Traffic.of(layers, run, params)
-        rate = _bytes_per_s(params)
+        bit_s = 0.125 / _bytes_per_s(params)
         clock_hz = params["array.clock_hz"]
         simple = layers.simple_ops + _extra_vector_ops(layers)
-        vector_cycles = (
-            simple * params["vector.simple_cycles"] + layers.special_ops * params["vector.special_cycles"]
-        )
-        edge_bytes = _edge_bytes(layers, run, gemm, params)
+        edge_bits = _edge_bits(layers, run, gemm, params)
         array_s = run.cycles / clock_hz
         busy = {
             "array": array_s,
-            "dram": (traffic.dram_read + traffic.dram_write - edge_bytes) / rate,
-            "vector_unit": vector_cycles / (params["vector.lanes"] * params["vector.clock_hz"]),
+            "dram": (traffic.dram_read + traffic.dram_write - edge_bits) * bit_s,
+            "vector_unit": _vector_s(layers, params, simple),
         }
         for name in BUFFERS:
-            port_s = memory_busy_s(
-                params, f"buffers.{name}", traffic.buffer_read[name], traffic.buffer_write[name]
-            )
+            read, written = traffic.buffer_read[name], traffic.buffer_write[name]
+            port_s = memory_busy_s(params, f"buffers.{name}", read, written)
             if port_s is not None:
                 busy[f"{name}_port"] = port_s
-        edge_s, call_s = edge_bytes / rate, np.ones(layers.size) * params["host.call_s"]
+        edge_s, call_s = edge_bits * bit_s, np.ones(layers.size) * params["host.call_s"]
         longest = array_s
         for seconds in list(busy.values())[1:]:
             longest = np.maximum(longest, seconds)
-        working_s = edge_s + longest
+        stall_cycles = (edge_s + (longest - array_s)) * (layers.is_mac * clock_hz)
         macs_per_s = self.peak_macs_per_s(params)
         return Estimate(
             stages=(
@@ -281,10 +286,10 @@ class SystolicModel(MachineModel):
                 Stage("run", busy),
             ),
             actions=_actions(layers, params, traffic, simple),
-            utilization=layers.macs / ((call_s + working_s) * macs_per_s + (layers.macs == 0.0)),
-            columns=_columns(layers, params, run, traffic, code, (working_s - array_s) * clock_hz),
+            utilization=layers.macs / ((call_s + edge_s + longest) * macs_per_s + (layers.macs == 0.0)),
+            columns=_columns(layers, params, run, traffic, code, stall_cycles),
             labels={"mode": MODES},
-            limits=_limits(layers, run, machine),
+            limits=_limits(run, machine),
         )
 
     def energies(self, params: Params) -> EnergyTable:

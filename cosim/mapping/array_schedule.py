@@ -152,7 +152,7 @@ def _output_stationary(gemm: Gemm, machine: Machine) -> Schedule:
     return Schedule(
         cycles=_all_folds(g * folds, per_fold, k, rows, machine.policy),
         folds=g * folds,
-        mapping_efficiency=m * n / (folds * (rows * cols)),
+        mapping_efficiency=np.minimum(g, 1.0) * m * n / (folds * (rows * cols)),
         x_reads=g * gemm.x * np.where(rows_outermost, x_outer, x_inner),
         w_reads=g * gemm.w * np.where(rows_outermost, w_inner, w_outer),
         x_feeds=g * (m * k) * col_folds,
@@ -181,7 +181,7 @@ def _weight_stationary(gemm: Gemm, machine: Machine) -> Schedule:
     return Schedule(
         cycles=_all_folds(g * folds, per_fold, stream, rows, machine.policy),
         folds=g * folds,
-        mapping_efficiency=pieces * (n * k) / (folds * (rows * cols)),
+        mapping_efficiency=np.minimum(g, 1.0) * n * k / (row_folds * col_folds * (rows * cols)),
         x_reads=g * gemm.x * x_factor,
         w_reads=g * gemm.w * w_factor,
         x_feeds=g * (m * k) * col_folds,
