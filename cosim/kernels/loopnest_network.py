@@ -8,8 +8,10 @@ spatial loops of index times move. The rules are those of timeloop-model (Parash
         where o_s' = o_s + shift; whoever is left is served by rule (1). Links are used at a step only when they
         lower the parent's reads.
 
-Child number id sits at column id % width and row id // width of the physical mesh; rows count from the
-middle for hops: a multicast runs along the row axis to the farthest column, then up and down every column.
+A child sits at a column and a row of the mesh: the mixed-radix numbers of its x and of its y indices (`packed` 0).
+timeloop-model counts children in loop order and folds that number at the width of the physical mesh (`packed` 1),
+which is another place when x loops use only part of the width. For hops, words enter at column 0, at the middle row;
+a multicast runs along that row to the farthest column, then up and down every column that has a taker.
 
 The entries table has one row per (multicast factor, number of groups): factor, groups, accesses of the
 parent, accesses times hops.
@@ -24,21 +26,38 @@ NDArray = np.ndarray
 
 
 @njit(cache=True)
-def offsets(counts: NDArray, steps: NDArray) -> NDArray:
-    """Offset of every child, shape (children, axes); counts (loops,) and steps (loops, axes), innermost first."""
+def children(
+    counts: NDArray, bounds: NDArray, is_x: NDArray, steps: NDArray, width: int, packed: int
+) -> tuple[NDArray, NDArray]:
+    """Offset (children, axes) and place (children, 2: column, row) of every child.
+
+    counts, bounds, is_x (loops,): trip counts now, at most, and 1 for loops along x; steps (loops, axes); innermost
+    loop first.
+    """
     loops, axes = steps.shape
-    children = 1
+    total = 1
     for j in range(loops):
-        children *= counts[j]
-    table = np.zeros((children, axes), np.int64)
-    for child in range(children):
+        total *= counts[j]
+    offset = np.zeros((total, axes), np.int64)
+    place = np.zeros((total, 2), np.int64)
+    for child in range(total):
         rest = child
+        column_scale, row_scale = 1, 1
         for j in range(loops):
             index = rest % counts[j]
             rest //= counts[j]
+            if is_x[j]:
+                place[child, 0] += index * column_scale
+                column_scale *= bounds[j]
+            else:
+                place[child, 1] += index * row_scale
+                row_scale *= bounds[j]
             for a in range(axes):
-                table[child, a] += index * steps[j, a]
-    return table
+                offset[child, a] += index * steps[j, a]
+        if packed:
+            place[child, 0] = child % width
+            place[child, 1] = child // width
+    return offset, place
 
 
 @njit(cache=True)
@@ -58,22 +77,18 @@ def _keys(table: NDArray) -> NDArray:
 
 
 @njit(cache=True)
-def _group_hops(members: NDArray, width: int, height: int) -> float:
-    """Hops of one multicast to the children `members`, eq. of the module: farthest column plus column spans."""
+def _group_hops(place: NDArray, members: NDArray, width: int, height: int) -> float:
+    """Hops of one multicast to the children `members`: farthest column plus the span of every column."""
     centre = (height - 1) / 2.0
     low = np.full(width, -1, np.int64)
     high = np.full(width, -1, np.int64)
     farthest = 0
     for i in range(members.shape[0]):
-        column = members[i] % width
-        row = members[i] // width
+        column = place[members[i], 0]
+        row = place[members[i], 1]
         farthest = max(farthest, column)
-        if low[column] < 0:
-            low[column] = row
-            high[column] = row
-        else:
-            low[column] = min(low[column], row)
-            high[column] = max(high[column], row)
+        low[column] = row if low[column] < 0 else min(low[column], row)
+        high[column] = max(high[column], row)
     hops = float(farthest)
     for column in range(farthest + 1):
         if low[column] >= 0:
@@ -83,40 +98,30 @@ def _group_hops(members: NDArray, width: int, height: int) -> float:
 
 @njit(cache=True)
 def groups(
-    table: NDArray, served: NDArray, width: int, height: int, multicast: int
+    offset: NDArray, place: NDArray, served: NDArray, width: int, height: int, multicast: int
 ) -> tuple[NDArray, NDArray, int]:
     """Multicast groups of the children not yet `served`.
 
-    table (children, axes), served (children,) bool. Returns per multicast factor the number of groups and the sum
-    of their hops, both (children + 1,), and the number of groups in all.
+    offset (children, axes), place (children, 2), served (children,) bool. Returns per multicast factor the number of
+    groups and the sum of their hops, both (children + 1,), and the number of groups in all.
     """
-    children = table.shape[0]
-    count = np.zeros(children + 1, np.int64)
-    hops = np.zeros(children + 1, np.float64)
-    total = 0
-    keys = _keys(table)
+    total = offset.shape[0]
+    count = np.zeros(total + 1, np.int64)
+    hops = np.zeros(total + 1, np.float64)
+    keys = _keys(offset)
     order = np.argsort(keys)
-    start = 0
-    members = np.empty(children, np.int64)
-    while start < children:
-        size = 0
-        end = start
-        while end < children and keys[order[end]] == keys[order[start]]:
-            if not served[order[end]]:
-                members[size] = order[end]
-                size += 1
-            end += 1
-        if size > 0 and multicast:
+    members = np.empty(total, np.int64)
+    size = 0
+    for i in range(total):
+        if not served[order[i]]:
+            members[size] = order[i]
+            size += 1
+        last = i + 1 == total or keys[order[i + 1]] != keys[order[i]]
+        if size > 0 and (last or not multicast):
             count[size] += 1
-            hops[size] += _group_hops(members[:size], width, height)
-            total += 1
-        elif size > 0:
-            for i in range(size):
-                count[1] += 1
-                hops[1] += _group_hops(members[i : i + 1], width, height)
-                total += 1
-        start = end
-    return count, hops, total
+            hops[size] += _group_hops(place, members[:size], width, height)
+            size = 0
+    return count, hops, count.sum()
 
 
 @njit(cache=True)
@@ -129,18 +134,31 @@ def _wrapped(position: int, size: int, torus: int) -> int:
 
 @njit(cache=True)
 def linked_children(
-    table: NDArray, before: NDArray, shift: NDArray, width: int, height: int, torus: int
+    offset: NDArray,
+    place: NDArray,
+    before: NDArray,
+    place_before: NDArray,
+    shift: NDArray,
+    mesh: tuple[int, int],
+    torus: int,
 ) -> NDArray:
-    """Which children can take their delta from a mesh neighbour, shape (children,) bool; rule (2)."""
-    children = table.shape[0]
-    taken = np.zeros(children, np.bool_)
-    for child in range(children):
+    """Which children can take their delta from a mesh neighbour, shape (children,) bool; rule (2).
+
+    offset, place of the children now, `before` and `place_before` at the step before; mesh: width and height.
+    """
+    at = np.full(mesh[0] * mesh[1], -1, np.int64)
+    for child in range(before.shape[0]):
+        at[place_before[child, 1] * mesh[0] + place_before[child, 0]] = child
+    taken = np.zeros(offset.shape[0], np.bool_)
+    for child in range(offset.shape[0]):
         for side in range(4):
-            column = _wrapped(child % width + (side == 0) - (side == 1), width, torus)
-            row = _wrapped(child // width + (side == 2) - (side == 3), height, torus)
-            other = row * width + column
-            if column >= 0 and row >= 0 and other < before.shape[0] and other != child:
-                taken[child] |= (before[other] == table[child] + shift).all()
+            column = _wrapped(place[child, 0] + (side == 0) - (side == 1), mesh[0], torus)
+            row = _wrapped(place[child, 1] + (side == 2) - (side == 3), mesh[1], torus)
+            if column < 0 or row < 0:
+                continue
+            other = at[row * mesh[0] + column]
+            if other >= 0:
+                taken[child] |= (before[other] == offset[child] + shift).all()
     return taken
 
 
@@ -166,64 +184,66 @@ def _add(
 
 
 @njit(cache=True)
+def _record(entries: NDArray, used: int, count: NDArray, hops: NDArray, amount: float) -> tuple[NDArray, int]:
+    """Add steps that move `amount` words to every group; count, hops (children + 1,) per multicast factor."""
+    for factor in range(1, count.shape[0]):
+        if count[factor] > 0:
+            reads = amount * count[factor]
+            entries, used = _add(
+                entries, used, factor, count[factor], reads, reads * hops[factor] / count[factor]
+            )
+    return entries, used
+
+
+@njit(cache=True)
 def traffic(
     weight: NDArray,
-    words: NDArray,
-    linked: NDArray,
-    shift: NDArray,
-    counts: NDArray,
-    counts_before: NDArray,
+    table: NDArray,
+    loops: NDArray,
     steps: NDArray,
-    width: int,
-    height: int,
+    mesh: tuple[int, int],
+    packed: int,
     links: int,
     torus: int,
     multicast: int,
 ) -> tuple[NDArray, float]:
     """Entries table, sorted by (factor, groups), and link transfers of one parent over all kinds of steps.
 
-    weight, words, linked (rows,), shift (rows, axes) as made by the delta kernels; counts and counts_before
-    (rows, loops) trip counts of the spatial loops at the step and at the one before, innermost first; steps
-    (loops, axes) moves per spatial iteration; width and height of the mesh; links, torus, multicast: 0 or 1.
+    weight (rows,) and table (rows, 2 + axes + 2 * loops) as made by the walk kernel: words, linked, shift, trip counts
+    of the spatial loops at the step before and now; loops (2, loops): largest trip counts and 1 for x; steps
+    (loops, axes) moves per spatial iteration, innermost first; mesh: width and height; packed, links, torus,
+    multicast: 0 or 1.
     """
+    axes = steps.shape[1]
+    width, height = mesh
+    now = 2 + axes + loops.shape[1]
     entries = np.zeros((8, 4), np.float64)
     used = 0
     transfers = 0.0
-    rows = weight.shape[0]
-    table = offsets(counts[0], steps)
-    nobody = np.zeros(table.shape[0], np.bool_)
-    count, hops, total = groups(table, nobody, width, height, multicast)
-    current = counts[0]
-    for r in range(rows):
-        if weight[r] == 0 or words[r] == 0:
+    current = table[0, now:]
+    offset, place = children(current, loops[0], loops[1], steps, width, packed)
+    count, hops, total = groups(offset, place, np.zeros(offset.shape[0], np.bool_), width, height, multicast)
+    for r in range(weight.shape[0]):
+        if weight[r] == 0 or table[r, 0] == 0:
             continue
-        changed = False
-        for j in range(counts.shape[1]):
-            changed = changed or counts[r, j] != current[j]
-        if changed:
-            current = counts[r]
-            table = offsets(current, steps)
-            nobody = np.zeros(table.shape[0], np.bool_)
-            count, hops, total = groups(table, nobody, width, height, multicast)
-        amount = float(weight[r]) * float(words[r])
-        row_count, row_hops = count, hops
-        if links and linked[r]:
-            taken = linked_children(table, offsets(counts_before[r], steps), shift[r], width, height, torus)
-            link_count, link_hops, link_total = groups(table, taken, width, height, multicast)
+        if (table[r, now:] != current).any():
+            current = table[r, now:]
+            offset, place = children(current, loops[0], loops[1], steps, width, packed)
+            count, hops, total = groups(
+                offset, place, np.zeros(offset.shape[0], np.bool_), width, height, multicast
+            )
+        amount = float(weight[r]) * float(table[r, 0])
+        if links and table[r, 1]:
+            before, place_before = children(
+                table[r, 2 + axes : now], loops[0], loops[1], steps, width, packed
+            )
+            taken = linked_children(offset, place, before, place_before, table[r, 2 : 2 + axes], mesh, torus)
+            link_count, link_hops, link_total = groups(offset, place, taken, width, height, multicast)
             if link_total < total:
-                row_count, row_hops = link_count, link_hops
                 transfers += amount * taken.sum()
-        for factor in range(1, row_count.shape[0]):
-            if row_count[factor] > 0:
-                reads = amount * row_count[factor]
-                entries, used = _add(
-                    entries,
-                    used,
-                    factor,
-                    row_count[factor],
-                    reads,
-                    reads * row_hops[factor] / row_count[factor],
-                )
+                entries, used = _record(entries, used, link_count, link_hops, amount)
+                continue
+        entries, used = _record(entries, used, count, hops, amount)
     entries = entries[:used]
-    rank = np.argsort(entries[:, 0] * (table.shape[0] + 2.0) + entries[:, 1])
-    return entries[rank], transfers
+    span = entries[:, 1].max() + 1.0
+    return entries[np.argsort(entries[:, 0] * span + entries[:, 1])], transfers

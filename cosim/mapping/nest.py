@@ -235,6 +235,10 @@ class CountOptions:
     first two, the second for all that follow (and the last where a remainder is inside); "second and last" adds
     the last one always. All but "auto" walk the loops, "all" at a cost of one visit per step.
 
+    placement: where a child sits, for links and hops. "mesh": at the column and row that its x and y indices give.
+    "packed" is timeloop-model's: children are numbered in loop order and that number is folded at the width of the
+    physical mesh, which tears rows apart when x loops use only part of the width.
+
     link_transfers: a child may take words from a mesh neighbour instead of its parent; toroidal_links: the mesh is
     closed at its edges.
 
@@ -246,13 +250,14 @@ class CountOptions:
 
     temporal_reuse: Literal["overlap", "stride"] = "overlap"
     visited_iterations: Literal["auto", "all", "second", "second and last"] = "auto"
+    placement: Literal["mesh", "packed"] = "mesh"
     link_transfers: bool = True
     toroidal_links: bool = False
     first_read_elision: bool = True
     updated_partial_sums: bool = False
 
 
-TIMELOOP = CountOptions(temporal_reuse="stride")
+TIMELOOP = CountOptions(temporal_reuse="stride", placement="packed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,19 +107,17 @@ def space_flow(
         first, spatial = int(low.first[level]), int(low.spatial[level])
         weight, table, tile, union = _steps(coef, low, level, options)
         loops = slice(first, first + spatial)
+        bounds, across = low.nest[1, loops], low.is_x[loops]
         x, y = arch.fanout_xy(levels - 1 - level) if spatial else (1, 1)
-        across = low.is_x[loops] == 1
-        bounds = low.nest[1, loops]
+        packed = options.placement == "packed"
+        wide, high = int(np.prod(bounds[across == 1])), int(np.prod(bounds[across == 0]))
         entries, link = traffic(
             weight,
-            table[:, 0],
-            table[:, 1],
-            table[:, 2 : 2 + axes],
-            table[:, 2 + axes + spatial :],
-            table[:, 2 + axes : 2 + axes + spatial],
+            table,
+            np.stack((bounds, across)),
             np.ascontiguousarray(coef[:, low.nest[0, loops]].T * strides[loops][:, None]),
-            max(x, int(np.prod(bounds[across]))),
-            max(y, int(np.prod(bounds[~across]))),
+            (max(x, wide), max(y, high)),
+            int(packed),
             int(options.link_transfers and spec.link_transfers and spatial > 0),
             int(options.toroidal_links),
             int(spec.multicast),
