@@ -16,7 +16,9 @@ def shipped(folder: str) -> dict[str, Path]:
     A document of the working directory wins over a shipped one of the same name.
     """
     found: dict[str, Path] = {}
-    for base in (Path.cwd(), ROOT):
+    here = Path.cwd()
+    bases = [Path()] if here == ROOT else [Path(), ROOT]
+    for base in bases:
         for path in sorted((base / folder).glob("*.yaml")):
             if path.stem != "sources":
                 found.setdefault(path.stem, path)
