@@ -8,6 +8,7 @@ own are decomposed, and what is still unknown then becomes an ``unknown`` layer.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -46,7 +47,8 @@ def export_module(
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             program = torch.export.export(module, tuple(args), dict(kwargs or {}), strict=False)
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
