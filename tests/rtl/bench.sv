@@ -14,6 +14,10 @@ module bench;
     reg [ROWS-1:0] left_valid = 0, left_flag = 0;
     reg [COLS*WIDTH-1:0] top_value = 0;
     reg [COLS-1:0] top_valid = 0, transfer = 0;
+    reg [ROWS*WIDTH-1:0] next_left_value;
+    reg [ROWS-1:0] next_left_valid, next_left_flag;
+    reg [COLS*WIDTH-1:0] next_top_value;
+    reg [COLS-1:0] next_top_valid, next_transfer;
     wire [COLS-1:0] out_valid;
     wire [COLS*SUM_WIDTH-1:0] out_value;
 
@@ -47,9 +51,15 @@ module bench;
         while (fields == 6) begin
             fields = $fscanf(
                 file, "%h %h %h %h %h %h\n",
-                left_value, left_valid, left_flag, top_value, top_valid, transfer
+                next_left_value, next_left_valid, next_left_flag, next_top_value, next_top_valid, next_transfer
             );
             if (fields == 6) begin
+                left_value = next_left_value;
+                left_valid = next_left_valid;
+                left_flag = next_left_flag;
+                top_value = next_top_value;
+                top_valid = next_top_valid;
+                transfer = next_transfer;
                 #4 $display("%h %h", out_valid, out_value);
                 #1 clock = 1'b1;
                 #5 clock = 1'b0;

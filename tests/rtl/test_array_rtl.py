@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +52,17 @@ def simulator() -> str:
         if shutil.which(name):
             return name
     pytest.skip("neither iverilog nor verilator is installed; tests/rtl/install.sh installs one on Debian")
+
+
+@pytest.fixture(scope="module")
+def build(simulator: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int, int], list[str]]:
+    """Gives the command that runs an array of some size and kind, compiled on first use."""
+
+    @cache
+    def command(rows: int, cols: int, kind: int) -> list[str]:
+        return _build(simulator, tmp_path_factory.mktemp("array"), rows, cols, kind)
+
+    return command
 
 
 @dataclass
@@ -151,7 +164,12 @@ def _build(simulator: str, folder: Path, rows: int, cols: int, kind: int) -> lis
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("rows", "cols", "shape"), SHAPES)
 def test_rtl_matches_the_cycle_level_simulation(
-    simulator: str, tmp_path: Path, rows: int, cols: int, shape: tuple[int, int, int], mode: str
+    build: Callable[[int, int, int], list[str]],
+    tmp_path: Path,
+    rows: int,
+    cols: int,
+    shape: tuple[int, int, int],
+    mode: str,
 ) -> None:
     dataflow, policy, kind = MODES[mode]
     m, n, k = shape
@@ -166,10 +184,8 @@ def test_rtl_matches_the_cycle_level_simulation(
 
     make_edge = _edge_ws if dataflow == "ws" else _edge_os
     make_edge(a, b, rows, cols, interval, cycles + IDLE_CYCLES).write(tmp_path / "stimulus.txt")
-    command = _build(simulator, tmp_path, rows, cols, kind)
-    output = subprocess.run(
-        [*command, f"+stimulus={tmp_path / 'stimulus.txt'}"], capture_output=True, text=True, check=True
-    ).stdout
+    command = [*build(rows, cols, kind), f"+stimulus={tmp_path / 'stimulus.txt'}"]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     lines = [line.split() for line in output.splitlines() if len(line.split()) == 2]
     valid = np.array([_unpack(words[0], cols, 1) for words in lines], np.bool_)
     value = np.array([_unpack(words[1], cols, SUM_WIDTH) for words in lines], np.int64)
