@@ -34,6 +34,7 @@ class Published:
         for key, figure, ours in (
             ("macs", self.macs, workload.macs),
             ("params", self.params, workload.params),
+            ("conv_count", self.conv_count, conv_count(workload)),
         ):
             if figure is not None:
                 rows[key] = round(figure)

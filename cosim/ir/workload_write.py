@@ -12,7 +12,7 @@ from cosim.ir.layer_fields import fields_of
 from cosim.ir.workload import Workload
 
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*\Z")
-_WORDS = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n"])
+_WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off"))
 _HEAD = """\
 # A network as `cosim` reads it. Convolution dimensions N G K C P Q R S, K and C per group; the input size H W, the
 # element counts of multiply-accumulate layers and the operations of the others are left out where they follow.

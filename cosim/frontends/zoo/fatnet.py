@@ -9,6 +9,8 @@ size, which suits a processor whose convolution takes one frame for each pair of
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from torch import Tensor, nn
 
 
@@ -32,38 +34,42 @@ class Residual(nn.Sequential):
         return y + x
 
 
+def _named(**parts: nn.Module) -> nn.Sequential:
+    return nn.Sequential(OrderedDict(parts))
+
+
 def fatnet() -> nn.Sequential:
-    """17 convolutions; input (N, 3, 32, 32), output (N, 100): the pixels of the last 10x10 map are the classes."""
-    return nn.Sequential(
-        Unit(3, 64, 7, 16),
-        Residual(Unit(64, 64), Unit(64, 64)),
-        Residual(Unit(64, 64), Unit(64, 64)),
-        nn.Sequential(Unit(64, 82, 4, 10), Unit(82, 82, 5)),
-        Residual(Unit(82, 82, 5), Unit(82, 82, 5)),
-        nn.Sequential(Unit(82, 78, 7), Unit(78, 78, 10)),
-        Residual(Unit(78, 78, 10), Unit(78, 78, 10)),
-        nn.Sequential(Unit(78, 151, 10), Unit(151, 155, 10)),
-        Residual(Unit(155, 151, 10), Unit(151, 155, 10)),
-        nn.Dropout(0.2),
-        nn.Conv2d(155, 1, 10, padding="same"),
-        nn.Flatten(),
+    """18 convolutions; input (N, 3, 32, 32), output (N, 100): the pixels of the last 10x10 map are the classes."""
+    return _named(
+        conv1=Unit(3, 64, 7, 16),
+        res1=Residual(Unit(64, 64), Unit(64, 64)),
+        res2=Residual(Unit(64, 64), Unit(64, 64)),
+        conv2=nn.Sequential(Unit(64, 82, 4, 10), Unit(82, 82, 5)),
+        res3=Residual(Unit(82, 82, 5), Unit(82, 82, 5)),
+        conv3=nn.Sequential(Unit(82, 78, 7), Unit(78, 78, 10)),
+        res4=Residual(Unit(78, 78, 10), Unit(78, 78, 10)),
+        conv4=nn.Sequential(Unit(78, 151, 10), Unit(151, 155, 10)),
+        res5=Residual(Unit(155, 151, 10), Unit(151, 155, 10)),
+        dropout=nn.Dropout(0.2),
+        classifier=nn.Conv2d(155, 1, 10, padding="same"),
+        flatten=nn.Flatten(),
     )
 
 
 def fatnet_resnet18() -> nn.Sequential:
     """17 convolutions and a fully connected layer; input (N, 3, 32, 32), output (N, 100)."""
-    return nn.Sequential(
-        Unit(3, 64, 7, 16),
-        Residual(Unit(64, 64), Unit(64, 64)),
-        Residual(Unit(64, 64), Unit(64, 64)),
-        nn.Sequential(Unit(64, 128, 3, 8), Unit(128, 128)),
-        Residual(Unit(128, 128), Unit(128, 128)),
-        nn.Sequential(Unit(128, 256, 3, 4), Unit(256, 256)),
-        Residual(Unit(256, 256), Unit(256, 256)),
-        nn.Sequential(Unit(256, 512, 3, 2), Unit(512, 512)),
-        Residual(Unit(512, 512), Unit(512, 512)),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Dropout(0.2),
-        nn.Linear(512, 100),
+    return _named(
+        conv1=Unit(3, 64, 7, 16),
+        res1=Residual(Unit(64, 64), Unit(64, 64)),
+        res2=Residual(Unit(64, 64), Unit(64, 64)),
+        conv2=nn.Sequential(Unit(64, 128, 3, 8), Unit(128, 128)),
+        res3=Residual(Unit(128, 128), Unit(128, 128)),
+        conv3=nn.Sequential(Unit(128, 256, 3, 4), Unit(256, 256)),
+        res4=Residual(Unit(256, 256), Unit(256, 256)),
+        conv4=nn.Sequential(Unit(256, 512, 3, 2), Unit(512, 512)),
+        res5=Residual(Unit(512, 512), Unit(512, 512)),
+        pool=nn.MaxPool2d(2),
+        flatten=nn.Flatten(),
+        dropout=nn.Dropout(0.2),
+        classifier=nn.Linear(512, 100),
     )
