@@ -15,7 +15,6 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from cosim.components.companion import latency_s
 from cosim.components.estimate import Stage
 from cosim.components.memory import memory_busy_s
 from cosim.components.optics import bit_planes, light_j_per_electron, modulator_period_s
@@ -97,8 +96,8 @@ def traffic(done: Schedule, geo: Geometry, params: Params) -> Traffic:
     )
 
 
-def stages(done: Schedule, moved: Traffic, params: Params) -> tuple[Stage, ...]:
-    """Seconds by resource, frames with a new mask and frames without (Eq. 1)."""
+def _busy(done: Schedule, moved: Traffic, params: Params) -> dict[str, Array]:
+    """Seconds that every resource but the mask is busy, all frames of the layer together."""
     planes = 1.0 if params.option("input.bit_planes") == "separate" else bit_planes(params)
     exposure_s = params["detector.electrons"] * (
         light_j_per_electron(params) / params["laser.delivered_j_per_s"]
@@ -114,13 +113,33 @@ def stages(done: Schedule, moved: Traffic, params: Params) -> tuple[Stage, ...]:
     memory = memory_busy_s(params, "memory", moved.memory_read_bytes, moved.memory_write_bytes)
     if memory is not None:
         busy["memory"] = memory
+    return busy
+
+
+def stages(done: Schedule, moved: Traffic, params: Params, used: Array) -> tuple[Stage, ...]:
+    """Seconds by resource, frames with a new mask and frames without (Eq. 1); zero where ``used`` is zero."""
+    busy = _busy(done, moved, params)
     share = done.mask_loads / done.frames
-    new = {f"new_mask.{name}": seconds * share for name, seconds in busy.items()}
-    new["new_mask.mask"] = done.mask_loads * modulator_period_s(params, "mask")
-    same = {f"same_mask.{name}": seconds * (1.0 - share) for name, seconds in busy.items()}
+    changed, kept = share * used, (1.0 - share) * used
+    new = {f"new_mask.{name}": seconds * changed for name, seconds in busy.items()}
+    new["new_mask.mask"] = (done.mask_loads * used) * modulator_period_s(params, "mask")
+    same = {f"same_mask.{name}": seconds * kept for name, seconds in busy.items()}
     if params.option("overlap") == "pipelined":
         return (Stage("new_mask", new), Stage("same_mask", same))
     return tuple(Stage(name, {name: seconds}) for name, seconds in {**new, **same}.items())
+
+
+def _total_s(done: Schedule, moved: Traffic, params: Params) -> Array:
+    """Time of the frames: what the stages add up to, in fewer steps."""
+    parts = iter(_busy(done, moved, params).values())
+    longest = next(parts)
+    mask_s = modulator_period_s(params, "mask")
+    if params.option("overlap") == "sequential":
+        return np.asarray(sum(parts, longest) + done.mask_loads * mask_s)
+    for busy in parts:
+        longest = np.maximum(longest, busy)
+    wait_s = np.maximum(done.frames * mask_s - longest, 0.0)
+    return np.asarray(longest + wait_s * (done.mask_loads / done.frames))
 
 
 def choose(
@@ -148,15 +167,19 @@ def choose(
         if mode not in allowed or not np.any(allowed[mode]):
             continue
         done = schedule(mode, need, geo, signs[mode], order)
-        seconds = latency_s(stages(done, traffic(done, geo, params), params))
+        seconds = _total_s(done, traffic(done, geo, params), params)
         seconds = np.where(allowed[mode], seconds, np.inf)
         if best is None:
-            code, best, fastest = np.zeros(seconds.shape) + index, done, seconds
+            code, best, fastest = np.full(seconds.shape[-1:], float(index)), done, seconds
             continue
         wins = seconds < fastest
-        code = np.where(wins, index, code)
-        best = _merge(best, done, wins)
+        if not wins.any():
+            continue
         fastest = np.minimum(fastest, seconds)
+        if wins.ndim > 1 and (wins == wins[:1]).all():
+            wins = wins[0]  # the same choice at every design point: arrays keep their small shape
+        code = np.where(wins, float(index), code)
+        best = _merge(best, done, wins)
     if best is None:
         raise ValueError("no tiling mode is allowed for any layer")
     return code, best

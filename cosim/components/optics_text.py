@@ -30,7 +30,7 @@ def equation_lines(
         f"+ {_one(moved.mask_px):,.6g} px mask",
     ]
     total = 0.0
-    for stage in stages(done, moved, params):
+    for stage in stages(done, moved, params, np.ones(1)):
         parts = {name.split(".")[-1]: _one(busy) for name, busy in stage.resources.items()}
         longest = max(parts.values())
         total += longest

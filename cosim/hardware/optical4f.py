@@ -22,7 +22,7 @@ from pydantic import model_validator
 
 from cosim.components import companion as inner
 from cosim.components.companion import latency_s
-from cosim.components.estimate import Action, EnergyTable, Estimate, Stage
+from cosim.components.estimate import Action, EnergyTable, Estimate
 from cosim.components.memory import MemorySpec, memory_actions, memory_energies
 from cosim.components.optics import (
     BenchSpec,
@@ -113,10 +113,7 @@ class Optical4fModel(MachineModel):
         """Counts for every layer; see the module."""
         placed = Placed(layers, params, plan)
         on = np.asarray(placed.optical, dtype=np.float64)
-        frames = tuple(
-            Stage(stage.name, {name: busy * on for name, busy in stage.resources.items()})
-            for stage in stages(placed.done, placed.moved, params)
-        )
+        frames = stages(placed.done, placed.moved, params, on)
         actions = {key: count * on for key, count in _actions(placed, params).items()}
         limits = limits_of(placed, layers, params)
         electronics = _companion(placed, layers, params)
