@@ -125,15 +125,18 @@ def compare(
 def _refusal_row(case: Case, outcome: Infeasible | NestCounts) -> CheckRow:
     """Row of a mapping that timeloop-model refused: exact when refused here with the same numbers."""
     message = case.row.text("error")
-    numbers = [float(number) for number in re.findall(r"(?<![\w.])\d+(?![\w.]*\w)", message)]
     category = case.arch.name
     if not isinstance(outcome, Infeasible):
         return CheckRow(
             case.name, 1.0, 0.0, "accepted", category, False, f"accepted here, refused there: {message}"
         )
-    same_level = outcome.level == "mapping" or outcome.level in message
-    exact = same_level and {outcome.demand, outcome.bound} <= set(numbers) if numbers else same_level
-    reference = outcome.demand if outcome.demand in numbers else (numbers[0] if numbers else outcome.demand)
+    numbers = [float(number) for number in re.findall(r"\d+", message)]
+    exact = True
+    if re.search(r"exceeds|not equal", message):
+        exact = {outcome.demand, outcome.bound} <= set(numbers) and (
+            outcome.level == "mapping" or outcome.level in message
+        )
+    reference = outcome.demand if exact or not numbers else numbers[0]
     note = "" if exact else f"refused here: {outcome.reason}; there: {message}"
     return CheckRow(case.name, outcome.demand, reference, outcome.what, category, exact, note)
 
@@ -155,7 +158,8 @@ def _rows(case: Case, tables: dict[str, dict[tuple[str, ...], list[TableRow]]]) 
     found = compare(
         case, outcome, *(tables[name].get(key, []) for name in ("accesses", "networks", "levels"))
     )
-    note = "; ".join(found[:5]) + (f"; and {len(found) - 5} more" if len(found) > 5 else "")
+    strange = [f"switch {name} is not modelled" for name in case.unknown_switches]
+    note = "; ".join([*strange, *found[:5]]) + (f"; and {len(found) - 5} more" if len(found) > 5 else "")
     return [
         CheckRow(case.name, float(outcome.cycles), cycles, "cycles", category, not found, note),
         CheckRow(case.name, outcome.energy_pj, energy, "pJ", category, not found, note),

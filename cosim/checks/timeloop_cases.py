@@ -34,6 +34,13 @@ SWITCHES: dict[str, tuple[str, Any, Any]] = {
     "TIMELOOP_RUN_LAST_ITERATION": ("visited_iterations", "second and last", "auto"),
     "TIMELOOP_DISABLE_TEMPORAL_EXTRAPOLATION": ("visited_iterations", "all", "auto"),
 }
+# Print-outs, and looking at every spatial instance, which are all alike.
+WITHOUT_EFFECT = (
+    "TIMELOOP_ENABLE_TRACING",
+    "TIMELOOP_PRINT_NEST_ANALYSIS_RESULT",
+    "TIMELOOP_DISABLE_SPATIAL_EXTRAPOLATION",
+    "TIMELOOP_DISABLE_FIRST_ELEMENT_ONLY_SPATIAL_EXTRAPOLATION",
+)
 
 ARCHITECTURE_COLUMNS = (
     "arch", "level_outer_to_inner", "name", "class", "instances", "mesh_x", "mesh_y", "word_bits", "words_per_row",
@@ -56,6 +63,7 @@ class Case:
     arch: NestArch
     mapping: NestMapping
     options: CountOptions
+    unknown_switches: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -171,18 +179,18 @@ def mapping(
     )
 
 
-def options(row: TableRow) -> CountOptions:
-    """Counting conventions of a case: timeloop-model's, changed by its `env_switches`."""
+def options(row: TableRow) -> tuple[CountOptions, tuple[str, ...]]:
+    """Counting conventions of a case, timeloop-model's changed by its `env_switches`; and the switches not modelled."""
     chosen = TIMELOOP
+    strange = []
     for item in row.text("env_switches").replace(";", " ").replace(",", " ").split():
         name, _, value = item.partition("=")
-        if name not in SWITCHES:
-            raise row.error(
-                "env_switches", f"switch {name!r} is not modelled; those that are: {sorted(SWITCHES)}"
-            )
-        field, on, off = SWITCHES[name]
-        chosen = replace(chosen, **{field: off if value == "0" else on})
-    return chosen
+        if name in SWITCHES:
+            field, on, off = SWITCHES[name]
+            chosen = replace(chosen, **{field: off if value == "0" else on})
+        elif name not in WITHOUT_EFFECT:
+            strange.append(name)
+    return chosen, tuple(strange)
 
 
 def read_cases(folder: Path) -> list[Case]:
@@ -208,5 +216,5 @@ def read_cases(folder: Path) -> list[Case]:
                 raise row.error(column, f"{row.text(column)!r} is not described in the folder")
         arch, task = archs[row.text("arch")], problems[row.text("problem")]
         chosen = mapping(arch, task, loops.get(key, ()), kept.get(key, ()))
-        out.append(Case(row, task, arch, chosen, options(row)))
+        out.append(Case(row, task, arch, chosen, *options(row)))
     return out

@@ -5,7 +5,7 @@ Levels are numbered innermost first. The rules are those of timeloop-model (NVla
     (1) share_l     = sum over entries of l + 1 of accesses * factor / fan-out        words a child takes
     (2) a level that bypasses a data space hands the accesses of its children to the next outer level, whose
         entries grow by content_l * fan-out / sum(accesses * factor) and whose link transfers end
-    (3) peer_l      = link transfers of l + 1 / instances of l                        reads and fills between peers
+    (3) peer_l      = link transfers of l + 1 / peers of l                            reads and fills between peers
     (4) inputs:     reads = content + peer, fills = share + peer
     (5) outputs:    updates = content, reads = content + peer - partition (the first sum of a word needs no read),
                     fills = share + peer - partition (a first sum is not fetched), except at the outermost level
@@ -151,11 +151,12 @@ def _outputs_updated(
 @njit(cache=True)
 def accesses(
     size: NDArray, part: NDArray, link: NDArray, entries: NDArray, start: NDArray, fanout: NDArray,
-    instances: NDArray, keep: NDArray, output: int, elide: int, updated: int,
+    peers: NDArray, keep: NDArray, output: int, elide: int, updated: int,
 ) -> NDArray:  # fmt: skip
     """Reads, fills, updates, temporal reductions per instance of every level, (levels, 4); rules (1) to (5).
 
-    size, part, link and entries are changed to what remains after bypass.
+    peers (levels,): how many instances share the link transfers of one parent. size, part, link and entries are
+    changed to what remains after bypass.
     """
     levels = size.shape[0]
     share = np.zeros(levels, np.float64)
@@ -169,7 +170,7 @@ def accesses(
     peer = np.zeros(levels, np.float64)
     for level in range(levels - 1, 0, -1):
         if link[level] != 0.0:
-            peer[level - 1] += link[level] / instances[level - 1]
+            peer[level - 1] += link[level] / peers[level - 1]
     counts = np.zeros((levels, 4), np.float64)
     if output and updated:
         _outputs_updated(size, part, share, content, peer, elide, counts)

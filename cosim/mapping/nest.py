@@ -239,6 +239,10 @@ class CountOptions:
     "packed" is timeloop-model's: children are numbered in loop order and that number is folded at the width of the
     physical mesh, which tears rows apart when x loops use only part of the width.
 
+    peer_share: link transfers are counted per parent. "fanout" spreads them over the children of that parent;
+    "instances" is timeloop-model's and spreads them over all instances of the children's level, which is too thin
+    where there are several parents.
+
     link_transfers: a child may take words from a mesh neighbour instead of its parent; toroidal_links: the mesh is
     closed at its edges.
 
@@ -251,13 +255,14 @@ class CountOptions:
     temporal_reuse: Literal["overlap", "stride"] = "overlap"
     visited_iterations: Literal["auto", "all", "second", "second and last"] = "auto"
     placement: Literal["mesh", "packed"] = "mesh"
+    peer_share: Literal["fanout", "instances"] = "fanout"
     link_transfers: bool = True
     toroidal_links: bool = False
     first_read_elision: bool = True
     updated_partial_sums: bool = False
 
 
-TIMELOOP = CountOptions(temporal_reuse="stride", placement="packed")
+TIMELOOP = CountOptions(temporal_reuse="stride", placement="packed", peer_share="instances")
 
 
 @dataclass(frozen=True, slots=True)

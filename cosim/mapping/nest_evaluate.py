@@ -162,12 +162,13 @@ def _assemble(
     fanout = np.array(
         [int(np.prod(low.nest[1, low.first[i] :][: low.spatial[i]])) for i in range(levels)], np.int64
     )
+    peers = occ.used if options.peer_share == "instances" else np.append(fanout[1:], 1)
     counts = np.zeros((levels, len(flows), 4))
     parts = []
     for number, (space, flow) in enumerate(zip(problem.data_spaces, flows, strict=True)):
         part = partitions(flow.tile, flow.union)
         counts[:, number] = accesses(
-            flow.tile, part, flow.link, flow.entries, flow.start, fanout, occ.used, low.keep[:, number],
+            flow.tile, part, flow.link, flow.entries, flow.start, fanout, peers, low.keep[:, number],
             int(space.read_write), int(options.first_read_elision), int(options.updated_partial_sums),
         )  # fmt: skip
         parts.append(part)
