@@ -243,21 +243,20 @@ def to_words(
         raise ValueError(f"{what}: {fmt.name} has no code for infinity or NaN")
     words = _float_to_words(flat, fmt)
     if overflow == "refuse" and flat.size:
-        back = from_words(words, fmt, flat.shape)
-        limit = _largest_finite(fmt)
-        if not np.isfinite(flat).all() or not np.isfinite(back).all() or np.abs(flat).max() > 2 * limit:
-            raise ValueError(
-                f"{what}: largest magnitude {np.abs(flat).max()} does not fit {fmt.name} (largest {limit:g})"
-            )
+        largest = float(np.abs(flat).max())  # NaN and infinity propagate and fail the comparison
+        if not largest < _overflow_from(fmt):
+            raise ValueError(f"{what}: largest magnitude {largest:g} does not fit {fmt.name}")
     return words
 
 
-def _largest_finite(fmt: StorageFormat) -> float:
+def _overflow_from(fmt: StorageFormat) -> float:
+    """Smallest magnitude that rounds beyond the largest finite value: half a step above it."""
     if fmt.bits <= 8:
         table = float_codes(fmt)
-        return float(table[np.isfinite(table)].max())
+        grid = np.sort(table[np.isfinite(table)])
+        return float(grid[-1] + (grid[-1] - grid[-2]) / 2.0)
     bias = (1 << (fmt.exponent_bits - 1)) - 1
-    return float((2.0 - 2.0**-fmt.mantissa_bits) * 2.0**bias)
+    return float((2.0 - 2.0 ** -(fmt.mantissa_bits + 1)) * 2.0**bias)
 
 
 def from_words(words: Words, fmt: StorageFormat, shape: tuple[int, ...]) -> Array:
