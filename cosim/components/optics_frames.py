@@ -34,6 +34,9 @@ from cosim.mapping.optical_tiling import (
 )
 
 
+_COUNTS = tuple(f.name for f in fields(Schedule) if f.name != "factors")
+
+
 @dataclass(frozen=True)
 class Traffic:
     """Pixels and bytes of a schedule, all frames together; arrays of shape (L,) or (points, L)."""
@@ -187,7 +190,10 @@ def choose(
 
 def _merge(old: Schedule, new: Schedule, wins: Mask) -> Schedule:
     changed = {}
-    for f in fields(Schedule):
-        before, after = getattr(old, f.name), getattr(new, f.name)
-        changed[f.name] = before if before is after else np.where(wins, after, before)
-    return Schedule(**changed)
+    for name in _COUNTS:
+        before, after = getattr(old, name), getattr(new, name)
+        changed[name] = before if before is after else np.where(wins, after, before)
+    factors = None
+    if wins.ndim == 1 and old.factors is not None and new.factors is not None:
+        factors = tuple(np.where(wins, b, a) for a, b in zip(old.factors, new.factors, strict=True))
+    return Schedule(factors=factors, **changed)

@@ -18,13 +18,13 @@ def equation_lines(
     word: str, geo: Geometry, done: Schedule, moved: Traffic, params: Params
 ) -> tuple[str, ...]:
     """Tiles, frames, pixels and the time of one layer."""
+    factors = " * ".join(f"{_one(factor):g}" for factor in done.factors or ())
     lines = [
         f"mode = {word}",
         f"pitch = tile + guard = {_one(geo.tile_h):g} + {_one(geo.guard_h):g} rows, "
         f"{_one(geo.tile_w):g} + {_one(geo.guard_w):g} columns",
         f"tiles = {_one(geo.tiles_h):g} * {_one(geo.tiles_w):g} = {_one(geo.tiles):g}",
-        f"frames = classes * input planes * masks * repeats = {_one(done.classes):g} * "
-        f"{_one(done.input_planes):g} * {_one(done.masks):g} * {_one(done.repeats):g} = {_one(done.frames):g}",
+        f"frames = classes * input planes * masks * repeats = {factors} = {_one(done.frames):g}",
         f"mask loads = {_one(done.mask_loads):g}, input loads = {_one(done.input_loads):g}",
         f"read = {_one(moved.read_px):,.6g} px, driven = {_one(moved.input_px):,.6g} px input "
         f"+ {_one(moved.mask_px):,.6g} px mask",

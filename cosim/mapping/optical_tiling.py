@@ -159,7 +159,7 @@ class Schedule:
 
     Attributes
     ----------
-    classes, input_planes, masks, repeats: see Eq. 1
+    factors:      classes, input planes, masks and repeats of Eq. 1; None where modes differ by design point
     frames, mask_loads, input_loads: exposures, masks written, input planes written
     plane_tiles:  input tiles of one input plane (mean)
     lit_tiles:    tiles of the output plane that receive light, all frames together
@@ -167,10 +167,7 @@ class Schedule:
     window_tiles: output tiles of the fullest frame
     """
 
-    classes: Array
-    input_planes: Array
-    masks: Array
-    repeats: Value
+    factors: tuple[Value, ...] | None
     frames: Array
     mask_loads: Array
     input_loads: Array
@@ -339,10 +336,7 @@ def _finish(
         mask_loads = np.where(order.keep_input, np.where(masks > 1, passes, 1.0), mask_loads)
         input_loads = np.where(order.keep_input, input_planes, input_loads)
     return Schedule(
-        classes=classes,
-        input_planes=input_planes,
-        masks=masks,
-        repeats=repeats,
+        factors=(classes, input_planes, masks, repeats),
         frames=classes * passes * repeats,
         mask_loads=classes * mask_loads,
         input_loads=classes * input_loads,
