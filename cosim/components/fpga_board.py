@@ -1,0 +1,91 @@
+"""FPGA boards: what a device holds, how fast its memory is, and what was measured of it.
+
+A board file (``arch/boards/<name>.yaml``) holds counts of the device and properties of the board around it.
+A clock has three values that are not the same thing (requested of the tool, met after routing, running); a
+design states them, a board does not.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cosim.spec.base import BytesPerS, Constant, Fraction, Spec, Unit, W, parse
+from cosim.spec.locate import ROOT
+from cosim.spec.problems import SpecError, nearest_hint
+from cosim.spec.sources import sources_for
+from cosim.spec.strict_yaml import load
+
+CountOrNone = Annotated[Constant, Unit("count", at_least=0, whole=True)]
+
+
+class FpgaDevice(Spec):
+    """Resources of the device. A block RAM is 36 Kbit, two halves of 18; an UltraRAM block is 288 Kbit."""
+
+    part: str
+    luts: CountOrNone
+    flip_flops: CountOrNone
+    dsps: CountOrNone
+    bram36s: CountOrNone
+    urams: CountOrNone
+
+
+class BoardMemory(Spec):
+    """DRAM of the board: peak rate (absent where no source states it) and the share that long bursts
+    reach."""
+
+    description: str
+    peak_bytes_per_s: BytesPerS | None = None
+    efficiency: Fraction | None = None
+
+
+class BoardPower(Spec):
+    """Measured power, each with the boundary of the measurement in its note."""
+
+    idle_w: W | None = None
+    loaded_w: W | None = None
+
+
+class UsableShare(Spec):
+    """Share of each resource that a design may take before routing fails to close timing."""
+
+    luts: Fraction
+    flip_flops: Fraction
+    dsps: Fraction
+    bram36s: Fraction
+    urams: Fraction
+
+
+class BoardSpec(Spec):
+    """An FPGA board."""
+
+    kind: Literal["board"]
+    name: str
+    description: str
+    device: FpgaDevice
+    memory: BoardMemory
+    power: BoardPower
+    usable: UsableShare
+
+
+def board_names() -> tuple[str, ...]:
+    """Boards that are shipped."""
+    return tuple(sorted(path.stem for path in (ROOT / "arch" / "boards").glob("*.yaml")))
+
+
+def load_board(name: str | Path, strict: bool = False) -> BoardSpec:
+    """A board by name or path; raises ``SpecError`` for an invalid file and ``KeyError`` for an unknown
+    name."""
+    path = Path(name)
+    if path.suffix != ".yaml":
+        if str(name) not in board_names():
+            raise KeyError(
+                f"found board {str(name)!r}, allowed {list(board_names())}; {nearest_hint(str(name), board_names())}"
+            )
+        path = ROOT / "arch" / "boards" / f"{name}.yaml"
+    if not path.is_file():
+        raise KeyError(f"no board file {path}")
+    return parse(BoardSpec, load(path), set(sources_for(path)), strict)
+
+
+__all__ = ["BoardSpec", "SpecError", "board_names", "load_board"]
