@@ -184,6 +184,24 @@ class GraphBuilder:
         self._producer[output.name] = self._producer[first.name]
         return replace(output, kind=Kind.COMPUTED)
 
+    def absorb_bias(self, product: Tensor, bias: Tensor, output: Tensor) -> Tensor | None:
+        """Make ``bias`` the bias of the linear layer that computed ``product``; None if there is no such layer."""
+        name = self._producer.get(product.name, "")
+        draft = self.drafts[int(name[1:])] if name.startswith("#") else None
+        if draft is None or draft.layer.op != "linear" or draft.layer.bias:
+            return None
+        layer = draft.layer
+        if bias.distinct != layer.G * layer.K or output.elems != layer.y_elems:
+            return None
+        shared = layer.shared_params + (bias.distinct if bias.root in self._held else 0)
+        self._held.add(bias.root)
+        joined = replace(layer, bias=True, w_elems=layer.w_elems + bias.distinct, shared_params=shared)
+        self.drafts[int(name[1:])] = replace(draft, layer=joined)
+        self.treat("folded")
+        self._current.moved_bytes += joined.bytes_moved - layer.bytes_moved
+        self._producer[output.name] = name
+        return replace(output, kind=Kind.COMPUTED)
+
     # -- result --------------------------------------------------------------------------------------------------
 
     def coverage(self) -> CoverageReport:

@@ -130,6 +130,31 @@ def matrix_product(
     return _emit_mac(graph, layer, x, weight, bias, y, hint=hint)
 
 
+def einsum(graph: GraphBuilder, equation: str, operands: Sequence[Tensor], y: Tensor) -> Tensor:
+    """A contraction of two operands is a batched matrix product; any other einsum stays unknown.
+
+    Indices in both operands and the result count the products, those in both operands only are summed over.
+    """
+    terms, _, result = equation.replace(" ", "").partition("->")
+    names = terms.split(",")
+    plain = len(operands) == len(names) == 2 and "." not in equation and "->" in equation
+    if not plain or any(
+        len(n) != len(t.shape) or len(set(n)) != len(n) for n, t in zip(names, operands, strict=True)
+    ):
+        return unknown(graph, "einsum", operands, y)
+    size = dict(zip("".join(names), (n for t in operands for n in t.shape), strict=True))
+    first, second, kept = (set(part) for part in (*names, result))
+    if (first ^ second) - kept:
+        return unknown(graph, "einsum", operands, y)
+    products = prod(size[i] for i in first & second & kept)
+    inner, rows, columns = (
+        prod(size[i] for i in part) for part in ((first & second) - kept, first - second, second - first)
+    )
+    a = replace(operands[0], shape=(products, rows, inner))
+    b = replace(operands[1], shape=(products, inner, columns))
+    return matrix_product(graph, a, b, None, replace(y, shape=(products, rows, columns)))
+
+
 def linear(
     graph: GraphBuilder,
     x: Tensor,

@@ -124,6 +124,8 @@ OPS: dict[str, OpInfo] = _table(
     OpInfo("sin", OpClass.ELEMENTWISE, special_ops=1),
     OpInfo("cos", OpClass.ELEMENTWISE, special_ops=1),
     OpInfo("round", OpClass.ELEMENTWISE, simple_ops=1),
+    # scale, round, two limits
+    OpInfo("quantize", OpClass.ELEMENTWISE, simple_ops=4),
     OpInfo("sum", OpClass.ELEMENTWISE, simple_ops=1, per_input=True),
     OpInfo("mean", OpClass.ELEMENTWISE, simple_ops=1, per_input=True),
     OpInfo("max", OpClass.ELEMENTWISE, simple_ops=1, per_input=True),

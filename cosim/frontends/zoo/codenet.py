@@ -35,11 +35,11 @@ class ShuffleUnit(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.half = channels // 2
-        self.branch = _branch(self.half, self.half, 1)
+        self.kept = channels // 2
+        self.branch = _branch(self.kept, self.kept, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        kept, worked = x[:, : self.half], x[:, self.half :]
+        kept, worked = x[:, : self.kept], x[:, self.kept :]
         return _shuffle(torch.cat((kept, self.branch(worked)), 1))
 
 

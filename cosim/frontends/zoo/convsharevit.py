@@ -43,7 +43,7 @@ class SharedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         images, tokens = x.shape[:2]
-        y = self.conv(x.reshape(images * tokens, *x.shape[2:]))
+        y: Tensor = self.conv(x.reshape(images * tokens, *x.shape[2:]))
         return y.reshape(images, tokens, self.out, SIDE, SIDE)
 
 

@@ -71,8 +71,8 @@ def _positions(
         moved = offset.reshape(images, *kernel, 2, height, width)
         row = row_centre[:, None] + row_tap[:, None, None, None] + moved[:, :, :, 0]
         col = col_centre + col_tap[:, None, None] + moved[:, :, :, 1]
-    row, col = torch.broadcast_tensors(row, col)
-    return torch.stack((row, col), dim=-1)
+    shape = (images, *kernel, height, width)
+    return torch.stack((row.expand(shape), col.expand(shape)), dim=-1)
 
 
 @deform_conv2d.register_fake

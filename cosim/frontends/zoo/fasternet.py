@@ -33,7 +33,8 @@ class Block(nn.Module):
         self.project = nn.Conv2d(2 * channels, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.project(self.act(self.norm(self.expand(self.mix(x)))))
+        y: Tensor = self.project(self.act(self.norm(self.expand(self.mix(x)))))
+        return x + y
 
 
 class Merge(nn.Sequential):
