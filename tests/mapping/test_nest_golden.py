@@ -58,7 +58,9 @@ def test_mapper_examples_agree_with_the_cluster_size(tmp_path: Path) -> None:
     shutil.copytree(GOLDEN / "examples", tmp_path / "examples")
     file = tmp_path / "examples" / "examples_architectures.csv"
     lines = file.read_text().splitlines()
-    sizes = ["cluster_size" if i == 0 else "64" if "PEWeightRegs" in text else "" for i, text in enumerate(lines)]
+    sizes = [
+        "cluster_size" if i == 0 else "64" if "PEWeightRegs" in text else "" for i, text in enumerate(lines)
+    ]
     file.write_text("".join(f"{text},{size}\n" for text, size in zip(lines, sizes, strict=True)))
     report = check_timeloop(tmp_path / "examples")
     assert report.exact == report.cases == 15

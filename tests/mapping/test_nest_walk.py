@@ -15,14 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosim.mapping.nest import (
     AxisTerm,
     ComputeLevel,
-    CountOptions,
     DataSpace,
     LevelMapping,
     Loop,
