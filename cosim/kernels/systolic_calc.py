@@ -118,6 +118,19 @@ def arrivals(
 
 
 @njit(cache=True)
+def make_room(lines: Words, head: int) -> tuple[Words, int, int]:
+    """Move the queue lines[head:] to the front, of a longer array where it fills more than half.
+
+    Returns (array, head, tail) of the moved queue.
+    """
+    kept = lines[head:].copy()
+    if kept.size > lines.size // 2:
+        lines = np.empty(2 * lines.size, np.int64)
+    lines[: kept.size] = kept
+    return lines, 0, kept.size
+
+
+@njit(cache=True)
 def drained_writes(
     rows: int,
     cols: int,
@@ -155,11 +168,7 @@ def drained_writes(
                 drain = pending > half and cycle >= busy_until
                 if fill == cols or drain:
                     if tail == lines.size:
-                        kept = lines[head:tail].copy()
-                        if kept.size > lines.size // 2:
-                            lines = np.empty(2 * lines.size, np.int64)
-                        lines[: kept.size] = kept
-                        head, tail = 0, kept.size
+                        lines, head, tail = make_room(lines, head)
                     lines[tail] = fill
                     tail += 1
                     fill = 0
