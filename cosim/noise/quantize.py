@@ -226,8 +226,8 @@ class Quantizer:
         if isinstance(self.grid, IntegerGrid):
             units = np.rint(units) if self.rounding == "half_even" else np.floor(units + 0.5)
             return np.clip(units + scale.zero[:, None], self.grid.low, self.grid.high).astype(np.int64)
-        index = nearest_code(np.abs(units), grid_magnitudes(self.grid))
-        return index | (np.signbit(units).astype(np.int64) << (self.grid.bits - 1))
+        sign = np.signbit(units).astype(np.int64) << (self.grid.bits - 1)
+        return np.asarray(nearest_code(np.abs(units), grid_magnitudes(self.grid)) | sign)
 
     def _values(self, codes: npt.NDArray[np.int64], scale: Scale) -> Real:
         if isinstance(self.grid, IntegerGrid):
@@ -235,7 +235,7 @@ class Quantizer:
         sign_bit = 1 << (self.grid.bits - 1)
         table = grid_magnitudes(self.grid)
         magnitude = table[np.minimum(codes & (sign_bit - 1), len(table) - 1)]
-        return np.where(codes & sign_bit, -magnitude, magnitude) * scale.scale[:, None]
+        return np.asarray(np.where(codes & sign_bit, -magnitude, magnitude) * scale.scale[:, None])
 
 
 def _finite(x: Array, what: str) -> Real:
