@@ -111,7 +111,7 @@ _ROWS = (
         source="n:m sparsity, arXiv 2104.08378; one permute per kept pair",
     ),
     Kernel("bf16_dot", "gemm", "bf16", 16, 16, k_step=2, features=("bf16",), source="Intel SDM, VDPBF16PS"),
-    Kernel("bf16_depthwise", "depthwise", "bf16", 16, 16, alu=1.0, row_loads=0, source="widening to FP32"),
+    Kernel("bf16_depthwise", "depthwise", "bf16", 16, 16, shuffles=1.0, row_loads=0, source="widening to FP32"),
     Kernel(
         "int16_dfp", "gemm", "int16", 16, 16, k_step=2, alu=1.0, chain="alu",
         source="Das et al., ICLR 2018, arXiv 1802.00930: VPMADDWD and VPADDD",
@@ -121,12 +121,19 @@ _ROWS = (
         features=("ssse3",), source="VPMADDUBSW, VPMADDWD, VPADDD",
     ),
     Kernel("int8_vnni", "gemm", "int8", 8, 8, k_step=4, features=("vnni",), source="VPDPBUSD"),
+    Kernel(
+        "int8_vnni_indirect", "indirect", "int8", 8, 8, k_step=4, features=("vnni",),
+        source="VPDPBUSD over an indirection buffer, arXiv 1907.02129",
+    ),
     Kernel("int8_sdot", "gemm", "int8", 8, 8, k_step=4, features=("neon_dot",), source="SDOT"),
     Kernel(
         "int8_smlal", "gemm", "int8", 8, 8, k_step=1, multiplies=1.0, alu=0.25, features=("neon",),
         source="SMLAL on 16-bit lanes: eight lanes take two multiplies and a widening per 128-bit register",
     ),
-    Kernel("int8_depthwise", "depthwise", "int8", 8, 8, alu=2.0, row_loads=0, source="widen, multiply, add"),
+    Kernel(
+        "int8_depthwise", "depthwise", "int8", 8, 8, shuffles=1.0, row_loads=0,
+        source="every byte operand is widened to 32 bits on the shuffle pipe, then multiplied and added",
+    ),
     Kernel(
         "lut16_2bit", "gemm", "int2", 2, 2, k_step=128, lane_bits=0, multiplies=0, alu=17.0, shuffles=4.0,
         vector_loads=1, row_loads=1, chain="alu", pack_ops=4.0, features=("byte_shuffle",),

@@ -1,13 +1,32 @@
-"""What software around the inner kernels costs: layouts, conversions, vector code, calls.
+"""What software around the inner kernels does: layouts, conversions, vector code.
 
-A runtime is a row of switches; the formulas are in :mod:`cosim.hardware.simd_cpu`. The rows describe the
-published organisation of each library, not a fit to it.
+A runtime is a row of switches and instruction counts; the formulas that read them are in
+:mod:`cosim.components.cpu_layout` and :mod:`cosim.hardware.simd_cpu`, the costs of a call in the machine file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+# Vector instructions per special operation where an operator has no row of its own: an exponential is a range
+# reduction and a polynomial of degree 5 to 6 (Cephes); a division takes about five issue slots.
+SPECIAL_OPS = 10.0
+
+
+@dataclass(frozen=True)
+class VectorCode:
+    """Instructions of one operator per counted simple and special operation (:mod:`cosim.ir.ops`).
+
+    ``lane_bits``: width of the vectors that the code is compiled for, 0 for the machine's own. Narrow code is
+    generic C++ whose instructions depend on one another: one a cycle.
+    ``overlaps``: operands are streamed in order, so that prefetching hides memory behind the computation.
+    """
+
+    simple: float = 1.0
+    special: float = SPECIAL_OPS
+    lane_bits: int = 0
+    overlaps: bool = True
 
 
 @dataclass(frozen=True)
@@ -16,35 +35,50 @@ class Runtime:
 
     Attributes
     ----------
-    kernels:          kernels it can choose from; empty for all
-    blocks_layout:    FP32 convolutions work on a channel-blocked layout; a layer on its own converts both ways
-    transposes_int8:  INT8 convolutions work on channels-last; a layer on its own converts both ways
-    packs_weights:    weights are brought into the kernel's layout at every call, not once
-    packs_matmul:     a computed right operand is packed before use
-    op_scale:         operator -> vector instructions per counted simple operation, where it is not one
-    special_scale:    operator -> vector instructions per counted special operation
+    kernels:         kernels it can choose from; empty for all
+    blocks_layout:   dense FP32 convolutions work on a channel-blocked layout; a layer on its own converts its
+                     input and output
+    transposes_int8: INT8 convolutions work on channels-last; a layer on its own converts both ways
+    line_instructions: instructions to convert 64 bytes of FP32 activations between layouts
+    weight_cycles:   cycles per 64 bytes to bring weights into the kernel's layout at every call; 0: done once
+    group_weight_cycles: the same for the weights of depthwise convolutions, per element
+    packs_matmul:    a computed right operand is packed before use
+    plain_pointwise: convolutions of one tap on a channels-first tensor are matrix products with the plane along
+                     the vectors, without conversion
+    depthwise_tile:  output columns of a depthwise kernel that share one load of the weights
+    gemm_efficiency: rate of its matrix product on large square matrices over the port bound
+    code:            operator -> its vector code
+    nchw_code:       the same where the layout is channels-first
     """
 
     name: str
     kernels: tuple[str, ...] = ()
     blocks_layout: bool = False
     transposes_int8: bool = False
-    packs_weights: bool = False
+    line_instructions: float = 22.0
+    weight_cycles: float = 0.0
+    group_weight_cycles: float = 0.0
     packs_matmul: bool = False
-    op_scale: Mapping[str, float] = field(default_factory=dict)
-    special_scale: Mapping[str, float] = field(default_factory=dict)
+    plain_pointwise: bool = False
+    depthwise_tile: float = 6.0
+    gemm_efficiency: float = 1.0
+    code: Mapping[str, VectorCode] = field(default_factory=dict)
+    nchw_code: Mapping[str, VectorCode] = field(default_factory=dict)
+
+    def code_of(self, op: str, layout: str) -> VectorCode:
+        """Vector code of an operator in a layout (``nchw`` or ``nhwc``)."""
+        default = self.code.get(op, VectorCode())
+        return self.nchw_code.get(op, default) if layout == "nchw" else default
 
 
-# Vector instructions per special operation: an exponential is a range reduction and a polynomial of degree 5
-# to 6 (Cephes); erf is a rational or piecewise polynomial with an exponential; a division about one slot of 5.
-SPECIAL_OPS = 10.0
-_SPECIAL: Mapping[str, float] = {
-    "gelu": 26.0,
-    "erf": 26.0,
-    "gelu_tanh": 18.0,
-    "tanh": 14.0,
-    "div": 5.0,
-    "sqrt": 6.0,
+# Counts from the functions themselves: erf and tanh as rational or piecewise polynomials with an exponential.
+_BARE = {
+    "gelu": VectorCode(special=26.0),
+    "erf": VectorCode(special=26.0),
+    "gelu_tanh": VectorCode(special=18.0),
+    "tanh": VectorCode(special=14.0),
+    "div": VectorCode(special=5.0),
+    "sqrt": VectorCode(special=6.0),
 }
 
 _LIBRARY = (
@@ -52,35 +86,57 @@ _LIBRARY = (
     "fp32_direct",
     "fp32_depthwise",
     "int8_vnni",
+    "int8_vnni_indirect",
     "int8_maddubs",
     "int8_sdot",
     "int8_smlal",
     "int8_depthwise",
     "bf16_dot",
+    "bf16_depthwise",
 )
 
-RUNTIMES: Mapping[str, Runtime] = {
-    "bare": Runtime("bare", special_scale=_SPECIAL),
-    "onnxruntime": Runtime(
-        "onnxruntime",
-        kernels=_LIBRARY,
-        blocks_layout=True,
-        transposes_int8=True,
-        special_scale=_SPECIAL,
-    ),
-    "torch": Runtime(
-        "torch",
-        kernels=_LIBRARY,
-        packs_weights=True,
-        packs_matmul=True,
-        special_scale=_SPECIAL,
-    ),
+# Counts of the two libraries: cycles of one measured layer of each operator over its vectors (ResNet-50 and
+# ViT-B/16 layers on a Zen 4 core), so other layers of the same operator are predictions. Pooling and
+# normalisation of onnxruntime are generic code compiled for 128-bit vectors.
+_ORT_CODE = {
+    **_BARE,
+    "softmax": VectorCode(special=9.3),
+    "gelu": VectorCode(special=32.0),
+    "layer_norm": VectorCode(simple=1.0, lane_bits=128),
+    "global_avg_pool": VectorCode(simple=2.7, lane_bits=128),
+    "avg_pool": VectorCode(simple=1.25, lane_bits=128, overlaps=False),
+    "max_pool": VectorCode(simple=1.25, lane_bits=128, overlaps=False),
+}
+_TORCH_CODE = {
+    **_BARE,
+    "softmax": VectorCode(special=18.8),
+    "gelu": VectorCode(special=23.3),
+    "layer_norm": VectorCode(simple=2.67),
+    "batch_norm": VectorCode(simple=7.6),
+    "max_pool": VectorCode(simple=10.5),
+    "global_avg_pool": VectorCode(simple=9.0),
 }
 
-
-def operator_scales(runtime: Runtime, ops: tuple[str, ...]) -> tuple[list[float], list[float]]:
-    """Vector instructions per simple and per special operation of each operator."""
-    return (
-        [runtime.op_scale.get(op, 1.0) for op in ops],
-        [runtime.special_scale.get(op, SPECIAL_OPS) for op in ops],
-    )
+RUNTIMES: Mapping[str, Runtime] = {
+    "bare": Runtime("bare", code=_BARE),
+    "onnxruntime": Runtime("onnxruntime", _LIBRARY, blocks_layout=True, transposes_int8=True, code=_ORT_CODE),
+    "torch": Runtime(
+        "torch",
+        _LIBRARY,
+        line_instructions=36.0,
+        weight_cycles=12.0,
+        group_weight_cycles=30.0,
+        packs_matmul=True,
+        plain_pointwise=True,
+        depthwise_tile=1.0,
+        # 100.4 of 118.2 GFLOP/s at 1536 x 1536 on a Zen 4 core.
+        gemm_efficiency=0.85,
+        code=_TORCH_CODE,
+        nchw_code={
+            # One scalar comparison chain with index bookkeeping per tap.
+            "max_pool": VectorCode(simple=12.4, lane_bits=32),
+            "batch_norm": VectorCode(simple=4.8),
+            "global_avg_pool": VectorCode(simple=8.0),
+        },
+    ),
+}

@@ -15,15 +15,24 @@ import numpy as np
 
 from cosim.components.cpu_kernels import Kernel, Ports
 from cosim.components.params import Value
-from cosim.ir.batch import Array, LayerBatch
+from cosim.ir.batch import Array, LayerBatch, Mask
+
+# Instructions to load and compare the six pointers of a tile for one tap.
+POINTER_INSTRUCTIONS = 30.0
 
 
 @dataclass(frozen=True)
 class TileOverhead:
-    """Cycles beside the steps: entering and leaving a tile, starting a row of tiles."""
+    """Cycles beside the steps: entering and leaving a tile, starting a row of tiles.
+
+    ``tiles_in_flight`` independent tiles overlap their latencies (one on an in-order core); scalar loops retire
+    ``sustained_ipc`` instructions a cycle.
+    """
 
     tile_cycles: Value
     row_cycles: Value
+    sustained_ipc: Value
+    tiles_in_flight: Value
 
 
 @dataclass(frozen=True)
@@ -73,8 +82,8 @@ def tiled_cycles(
             continue
         for width, number in ((tile_vectors, wide), (narrow, narrow > 0)):
             step = ports.step_cycles(kernel, height, width)
-            store = height * width * (1.0 / ports.store + 1.0 / ports.vector_load)
-            total = total + count * number * (steps * step + passes * (store + overhead.tile_cycles))
+            store = height * width * (passes / ports.store + (passes - 1.0) / ports.vector_load)
+            total = total + count * number * (steps * step + store + passes * overhead.tile_cycles)
     return total
 
 
@@ -90,27 +99,46 @@ def edge_columns(layers: LayerBatch) -> tuple[Array, Array]:
     return inside, layers.Q - inside
 
 
-def valid_tap_share(layers: LayerBatch) -> Array:
-    """Share of (output row, kernel row) pairs whose input row exists; padding rows are skipped, not computed."""
-    top = np.floor(layers.pad_h / 2)
-    share = np.zeros(layers.size)
-    for tap in range(int(layers.R.max(initial=1.0))):
-        offset = tap * layers.dilation_h - top
-        first = np.maximum(np.ceil(-offset / layers.stride_h), 0.0)
-        last = np.minimum(np.floor((layers.H - 1 - offset) / layers.stride_h), layers.P - 1)
-        share = share + np.where(tap < layers.R, np.maximum(last - first + 1, 0.0), 0.0)
-    return share / (layers.R * layers.P)
+def _valid_share(
+    taps: Array, outputs: Array, inputs: Array, stride: Array, dilation: Array, pad: Array
+) -> Array:
+    """Share of (output, tap) pairs along one dimension whose input exists."""
+    before = np.floor(pad / 2)
+    share = np.zeros_like(taps)
+    for tap in range(int(taps.max(initial=1.0))):
+        offset = tap * dilation - before
+        first = np.maximum(np.ceil(-offset / stride), 0.0)
+        last = np.minimum(np.floor((inputs - 1 - offset) / stride), outputs - 1)
+        share = share + np.where(tap < taps, np.maximum(last - first + 1, 0.0), 0.0)
+    return share / (taps * outputs)
+
+
+def valid_row_taps(layers: LayerBatch) -> Array:
+    """Kernel rows whose input row exists, mean over the output rows; padding rows are skipped, not computed."""
+    share = _valid_share(layers.R, layers.P, layers.H, layers.stride_h, layers.dilation_h, layers.pad_h)
+    return layers.R * share
+
+
+def edge_column_taps(layers: LayerBatch, inside: Array) -> Array:
+    """Taps along the width whose input exists, summed over the edge columns of one output row."""
+    share = _valid_share(layers.S, layers.Q, layers.W, layers.stride_w, layers.dilation_w, layers.pad_w)
+    return np.maximum(layers.S * (layers.Q * share - inside), 0.0)
 
 
 def gemm_cycles(
-    layers: LayerBatch, kernel: Kernel, ports: Ports, overhead: TileOverhead, k_block: Value
+    layers: LayerBatch, kernel: Kernel, ports: Ports, overhead: TileOverhead, k_block: Value, turned: Mask
 ) -> Array:
-    """Cycles of the layers as matrix products; see :func:`tiled_cycles`."""
+    """Cycles of the layers as matrix products; see :func:`tiled_cycles`.
+
+    Where ``turned``, the rows of the left operand run along the vectors (a channels-first plane) and the output
+    channels along the tile's rows.
+    """
     tile_rows, _ = ports.tile(kernel)
-    vectors = np.ceil(layers.gemm_n / ports.outputs_per_vector(kernel))
+    across = np.where(turned, layers.gemm_m, layers.gemm_n)
+    vectors = np.ceil(across / ports.outputs_per_vector(kernel))
     steps = np.ceil(layers.gemm_k / ports.products_per_step(kernel))
     passes = np.ceil(layers.gemm_k / k_block)
-    tiles = split_rows(layers.gemm_m, tile_rows)
+    tiles = split_rows(np.where(turned, layers.gemm_n, layers.gemm_m), tile_rows)
     return layers.gemm_g * tiled_cycles(tiles, vectors, steps, passes, kernel, ports, overhead)
 
 
@@ -120,43 +148,91 @@ def direct_cycles(layers: LayerBatch, kernel: Kernel, ports: Ports, overhead: Ti
     Pointwise convolutions of stride 1 tile the whole plane and block the reduction by 128 channels; others tile
     each output row and block it by one vector of channels (all channels if there are fewer).
     """
-    tile_rows, _ = ports.tile(kernel)
+    tile_rows, tile_vectors = ports.tile(kernel)
     lanes = ports.outputs_per_vector(kernel)
     vectors = np.ceil(layers.K / lanes)
-    narrow_input = lanes > layers.C
-    channels = np.where(narrow_input, layers.C, np.ceil(layers.C / lanes) * lanes)
+    channels = np.where(lanes > layers.C, layers.C, np.ceil(layers.C / lanes) * lanes)
     pointwise = (layers.R * layers.S == 1) & (layers.stride_h * layers.stride_w == 1)
+    passes = np.ceil(channels / np.where(layers.R * layers.S == 1, 128.0, lanes))
     inside, edge = edge_columns(layers)
-    block = np.where(layers.R * layers.S == 1, 128.0, lanes)
-    passes = np.ceil(channels / block)
-    steps = channels * layers.R * layers.S * valid_tap_share(layers)
-    rows = np.where(pointwise, layers.P * layers.Q, inside)
+    tiles = split_rows(np.where(pointwise, layers.P * layers.Q, inside), tile_rows)
+    steps = channels * valid_row_taps(layers)
+    cycles = tiled_cycles(tiles, vectors, steps * layers.S, passes, kernel, ports, overhead)
+    edge = np.where(pointwise, 0.0, edge)
+    if np.any(edge):
+        zero = np.zeros_like(edge)
+        taps = edge_column_taps(layers, inside) / np.maximum(edge, 1.0)
+        single = RowTiles(zero, zero, zero, edge)
+        cycles = cycles + tiled_cycles(single, vectors, steps * taps, passes, kernel, ports, overhead)
     repeats = layers.N * layers.G * np.where(pointwise, 1.0, layers.P)
-    tiles = split_rows(rows, tile_rows)
-    tiles = RowTiles(tiles.full, tiles.three, tiles.two, tiles.one + np.where(pointwise, 0.0, edge))
-    cycles = tiled_cycles(tiles, vectors, steps, passes, kernel, ports, overhead)
-    groups_of_vectors = np.ceil(vectors / ports.tile(kernel)[1])
-    return repeats * (cycles + passes * groups_of_vectors * overhead.row_cycles)
+    return np.asarray(repeats * (cycles + passes * np.ceil(vectors / tile_vectors) * overhead.row_cycles))
 
 
-def depthwise_cycles(layers: LayerBatch, kernel: Kernel, ports: Ports, overhead: TileOverhead) -> Array:
+def depthwise_cycles(
+    layers: LayerBatch, kernel: Kernel, ports: Ports, overhead: TileOverhead, columns: float
+) -> Array:
     """Cycles of depthwise convolutions: channels across the lanes, a few output columns at a time.
 
     Every tap loads one vector of weights for the tile and one vector of input per output column, so loads and
-    multiplies are nearly equal in number; an edge column is a single accumulator bound by its latency.
+    multiplies are nearly equal in number. ``columns`` outputs share a load of the weights. Edge columns go one
+    by one and test every tap against the border: seven instructions for a tap inside, five for one skipped, twelve
+    for the tile; they overlap with the loads.
     """
-    lanes = ports.outputs_per_vector(kernel)
-    vectors = np.ceil(layers.G * layers.K / lanes)
-    taps = layers.R * layers.S * valid_tap_share(layers)
+    vectors = np.ceil(layers.G * layers.K / ports.outputs_per_vector(kernel))
+    if kernel.x_bits < 16:
+        return _indirect_depthwise(layers, kernel, ports, overhead, vectors)
+    rows = valid_row_taps(layers)
     inside, edge = edge_columns(layers)
-    tiles = split_rows(inside, 6.0)
-    issued = kernel.multiplies + kernel.alu
+    tiles = split_rows(inside, columns)
     total: Array = np.zeros(1)
-    for height, count in ((6.0, tiles.full), (3.0, tiles.three), (2.0, tiles.two), (1.0, tiles.one + edge)):
-        work = np.maximum(height * issued / ports.vector, height * kernel.multiplies / ports.multiply)
-        step = np.maximum(np.maximum(work, (height + 1.0) / ports.vector_load), ports.multiply_latency_cycles)
-        total = total + count * (taps * step + height / ports.store + overhead.tile_cycles)
-    return layers.N * layers.P * vectors * (total + overhead.row_cycles)
+    for height, count in ((columns, tiles.full), (3.0, tiles.three), (2.0, tiles.two), (1.0, tiles.one)):
+        step = _depthwise_step(kernel, ports, overhead, height)
+        total = total + count * np.maximum(rows * layers.S * step, height / ports.store)
+    taken = edge_column_taps(layers, inside)
+    scalar = (7.0 * taken + 5.0 * (edge * layers.S - taken)) / overhead.sustained_ipc
+    loaded = taken * _depthwise_step(kernel, ports, overhead, 1.0)
+    total = total + rows * np.maximum(scalar, loaded) + edge * 12.0 / overhead.sustained_ipc
+    return np.asarray(layers.N * layers.P * vectors * (total + overhead.row_cycles))
+
+
+def _depthwise_step(kernel: Kernel, ports: Ports, overhead: TileOverhead, height: float) -> Value:
+    """Cycles of one tap for ``height`` output columns and one vector of channels."""
+    work = np.maximum(
+        height * (kernel.multiplies + kernel.alu) / ports.vector, height * kernel.multiplies / ports.multiply
+    )
+    loads = np.maximum((height + 1.0) / ports.vector_load, (height + 1.0) * kernel.shuffles / ports.shuffle)
+    return np.maximum(np.maximum(work, loads), ports.multiply_latency_cycles / overhead.tiles_in_flight)
+
+
+def _indirect_depthwise(
+    layers: LayerBatch, kernel: Kernel, ports: Ports, overhead: TileOverhead, vectors: Array
+) -> Array:
+    """Integer depthwise over an indirection buffer: full tiles of six pixels, pointers per tap and four vectors."""
+    tiles = np.ceil(layers.N * layers.P * layers.Q / 6.0)
+    reload = np.ceil(vectors / 4.0) * POINTER_INSTRUCTIONS / overhead.sustained_ipc
+    step = _depthwise_step(kernel, ports, overhead, 6.0)
+    per_tile = layers.R * layers.S * (vectors * step + reload) + np.ceil(vectors / 4.0) * overhead.tile_cycles
+    return np.asarray(tiles * per_tile)
+
+
+def indirect_cycles(layers: LayerBatch, kernel: Kernel, ports: Ports, overhead: TileOverhead) -> Array:
+    """Cycles of convolutions through pointers to input pixels (Dukhan, arXiv 1907.02129).
+
+    Tiles are always full: the pointers of missing rows repeat the first. For every tap and group of output
+    vectors the pointers of the tile's rows are loaded again.
+    """
+    tile_rows, tile_vectors = ports.tile(kernel)
+    tiles = np.ceil(layers.N * layers.P * layers.Q / tile_rows)
+    vectors = np.ceil(layers.K / ports.outputs_per_vector(kernel))
+    wide = np.floor(vectors / tile_vectors)
+    narrow = vectors - wide * tile_vectors
+    steps = np.ceil(layers.C / ports.products_per_step(kernel))
+    reload = POINTER_INSTRUCTIONS / overhead.sustained_ipc
+    total: Array = np.zeros(1)
+    for width, number in ((tile_vectors, wide), (narrow, np.asarray(narrow > 0, dtype=np.float64))):
+        step = ports.step_cycles(kernel, tile_rows, width)
+        total = total + number * (layers.R * layers.S * (steps * step + reload) + overhead.tile_cycles)
+    return np.asarray(layers.G * tiles * total)
 
 
 def sliding_cycles(layers: LayerBatch, kernel: Kernel, ports: Ports, overhead: TileOverhead) -> Array:
@@ -172,7 +248,7 @@ def sliding_cycles(layers: LayerBatch, kernel: Kernel, ports: Ports, overhead: T
     work = np.maximum(layers.S / ports.multiply, (2.0 * layers.S - 1) / ports.vector)
     step = np.maximum(np.maximum(loads, slides), work)
     rows = layers.N * layers.G * layers.K * layers.P
-    per_row = vectors * layers.C * layers.R * valid_tap_share(layers) * step
+    per_row = vectors * layers.C * valid_row_taps(layers) * step
     return rows * (per_row + vectors / ports.store + overhead.tile_cycles)
 
 
