@@ -16,6 +16,8 @@ from cosim.cli.exit_codes import INTERRUPTED, exit_code_of
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("cosim.cli.run", "Evaluate one workload on one machine."),
     "compare": ("cosim.cli.compare", "Several machines times several workloads in one table."),
+    "sweep": ("cosim.cli.sweep", "A design space: resumable, in processes or on a cluster."),
+    "pareto": ("cosim.cli.pareto", "The front of a finished sweep."),
     "extract": (
         "cosim.cli.extract",
         "A torch module, transformers configuration or ONNX file to a workload.",

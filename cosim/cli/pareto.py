@@ -1,0 +1,68 @@
+"""``cosim pareto``: the front of a finished sweep."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command("pareto")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--objective", "objectives", multiple=True, help="Column to minimise (repeatable; -column maximises)."
+)
+@click.option("--where", default="", help="SQL condition on the rows, e.g. \"workload = 'vit'\".")
+@click.option(
+    "--plot", metavar="FILE", type=click.Path(path_type=Path), help="Draw the front (.svg, .png, .pdf)."
+)
+@click.option(
+    "--csv", "csv_path", metavar="FILE", type=click.Path(path_type=Path), help="Write the front as CSV."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
+def command(
+    folder: Path,
+    objectives: tuple[str, ...],
+    where: str,
+    plot: Path | None,
+    csv_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Points of the sweep in FOLDER that no other point dominates, and the knee among them.
+
+    \b
+    cosim pareto out/systolic_buffers --where "workload = 'resnet50'"
+    """
+    from cosim.explore.fronts import front_of
+    from cosim.results.files import to_csv, write_atomic
+
+    front = front_of(folder, objectives, where)
+    if csv_path is not None:
+        write_atomic(csv_path, to_csv(front.rows, list(front.rows[0])))
+        click.echo(f"wrote {csv_path}", err=True)
+    if plot is not None:
+        from cosim.report.style import save
+        from cosim.report.sweep_figures import front_figure
+
+        save(front_figure(front), plot)
+        click.echo(f"wrote {plot}", err=True)
+    if as_json:
+        click.echo(json.dumps(front.to_json(), allow_nan=False))
+        return
+    from rich.table import Table
+
+    from cosim.cli import render
+
+    title = (
+        f"{len(front.rows)} of {front.considered:,} points are not dominated in {', '.join(front.objectives)}"
+    )
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    shown = front.varying()
+    for name in shown:
+        table.add_column(name)
+    table.add_column("")
+    for index, row in enumerate(front.rows):
+        cells = [f"{row[n]:.5g}" if isinstance(row[n], float) else str(row[n]) for n in shown]
+        table.add_row(*cells, "<- knee" if index == front.knee else "")
+    render.console().print(table)

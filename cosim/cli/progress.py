@@ -1,0 +1,61 @@
+"""Progress of long work: a bar on a terminal, a line every few seconds elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from types import TracebackType
+
+LINE_EVERY_S = 5.0
+
+
+def span(seconds: float) -> str:
+    """A duration for people."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+class Progress:
+    """``with Progress("points") as p: p.update(done, total)``; writes to stderr only."""
+
+    def __init__(self, unit: str, quiet: bool = False) -> None:
+        self.unit = unit
+        self.quiet = quiet or logging.getLogger().getEffectiveLevel() >= logging.ERROR
+        self.on_terminal = sys.stderr.isatty()
+        self.start = time.perf_counter()
+        self.first: float | None = None
+        self.last_line = self.start
+        self.drawn = False
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.drawn:
+            sys.stderr.write("\n")
+
+    def update(self, done: float, total: float, note: str = "") -> None:
+        """Show ``done`` of ``total`` with the rate and the time left."""
+        if self.quiet:
+            return
+        now = time.perf_counter()
+        if self.first is None:
+            self.first = done
+        elapsed = max(now - self.start, 1e-9)
+        rate = done / elapsed
+        left = span((total - done) / rate) if rate > 0 else "unknown"
+        text = f"{done:,.0f} of {total:,.0f} {self.unit}, {rate:,.0f}/s, {left} left{note}"
+        if self.on_terminal:
+            width = 24
+            full = int(width * done / total) if total else width
+            sys.stderr.write(f"\r[{'#' * full}{'.' * (width - full)}] {text}\x1b[K")
+            sys.stderr.flush()
+            self.drawn = True
+        elif now - self.last_line >= LINE_EVERY_S:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+            self.last_line = now
