@@ -112,25 +112,18 @@ def read_signed(detector: Detector, scheme: str, fields: dict[str, Tensor], pred
     ``y`` for the others. ``predict`` asks for the expected error.
     """
     if scheme in ("pn2", "pn4"):
-        value, bias, variance = None, None, None
-        for name, field in fields.items():
-            sign = 1.0 if name[0] == name[1] else -1.0
-            read = detector.amplitude(field)
-            value = sign * read if value is None else value + sign * read
-            if predict and not detector.pixel.ideal:
-                b, v = detector.amplitude_error(field)
-                bias = sign * b if bias is None else bias + sign * b
-                variance = v if variance is None else variance + v
-        assert value is not None
-        return Reading(value, bias, variance)
+        return _split(detector, fields, predict and not detector.pixel.ideal)
     field = fields["y"]
     known = predict and not detector.pixel.ideal
     if scheme in ("abs", "nonnegative"):
         b, v = detector.amplitude_error(field) if known else (None, None)
         return Reading(detector.amplitude(field), b, v)
     if scheme == "square":
-        variance = detector.intensity_variance(field) if known else None
-        return Reading(detector.intensity(field), None if variance is None else 0 * variance, variance)
+        read = detector.intensity(field)
+        if not known:
+            return Reading(read, None, None)
+        spread = detector.intensity_variance(field)
+        return Reading(read, 0 * spread, spread)
     # A reference of the unit amplitude: the exposure is set for twice of it.
     if scheme == "reference":
         shifted = (field + 1.0) / 2.0
@@ -142,9 +135,35 @@ def read_signed(detector: Detector, scheme: str, fields: dict[str, Tensor], pred
         )
     if scheme == "two_step":
         high, low = (field + 1.0) / 2.0, (field - 1.0) / 2.0
-        value = detector.intensity(high) - detector.intensity(low)
+        read = detector.intensity(high) - detector.intensity(low)
         if not known:
-            return Reading(value, None, None)
-        variance = detector.intensity_variance(high) + detector.intensity_variance(low)
-        return Reading(value, 0 * variance, variance)
-    raise ValueError(f"sign scheme: found {scheme!r}, allowed pn2, pn4, abs, reference, two_step, square, nonnegative")
+            return Reading(read, None, None)
+        spread = detector.intensity_variance(high) + detector.intensity_variance(low)
+        return Reading(read, 0 * spread, spread)
+    raise ValueError(
+        f"sign scheme: found {scheme!r}, allowed pn2, pn4, abs, reference, two_step, square, nonnegative"
+    )
+
+
+def _split(detector: Detector, fields: dict[str, Tensor], known: bool) -> Reading:
+    """Amplitudes of the sign parts, added with their signs; variances of all of them add."""
+    total: list[Tensor] = []
+    biases: list[Tensor] = []
+    spreads: list[Tensor] = []
+    for name, field in fields.items():
+        sign = 1.0 if name[0] == name[1] else -1.0
+        total.append(sign * detector.amplitude(field))
+        if known:
+            bias, spread = detector.amplitude_error(field)
+            biases.append(sign * bias)
+            spreads.append(spread)
+    if not known:
+        return Reading(_sum(total), None, None)
+    return Reading(_sum(total), _sum(biases), _sum(spreads))
+
+
+def _sum(parts: list[Tensor]) -> Tensor:
+    out = parts[0]
+    for part in parts[1:]:
+        out = out + part
+    return out

@@ -47,7 +47,9 @@ class Pixel:
         if not self.electrons > 0:
             raise ValueError(f"electrons at unit amplitude: found {self.electrons:g}, allowed above 0")
         if self.full_well_electrons <= 0 or min(self.read_electrons, self.dark_electrons) < 0:
-            raise ValueError("full well, read and dark electrons: found a negative or empty one, allowed 0 and above")
+            raise ValueError(
+                "full well, read and dark electrons: found a negative or empty one, allowed 0 and above"
+            )
         if np.isfinite(self.bits) and not np.isfinite(self.full_well_electrons):
             raise ValueError("a converter of finite width needs a full well of finite size")
 
