@@ -30,7 +30,8 @@ from cosim.components.fpga_resources import (
 )
 from cosim.components.memory import MemorySpec, memory_actions, memory_energies
 from cosim.components.params import Params, Value
-from cosim.hardware.base import MachineModel, model_of
+from cosim.hardware._fpga_companion import leftover, with_companion
+from cosim.hardware.base import MachineModel
 from cosim.ir.batch import Array, LayerBatch, Mask
 from cosim.ir.ops import OpClass
 from cosim.mapping.feasibility import Limit
@@ -174,12 +175,12 @@ class _Counts:
         cycles = on * engine_cycles(layout, ii, bias) + pool_in * params["timing.pool_cycles"]
         x_words, y_words = layout.x_words * on + pool_in, layout.y_words * on + pool_out
         buf_words, weights = layout.buf_words * on, layout.w_words * on
-        busiest = np.maximum(np.maximum(x_words, y_words), np.maximum(buf_words, weights))
+        busiest = np.maximum(np.maximum(x_words, y_words), buf_words)
         return cls(
             layout=layout,
             cycles=cycles + placed.streamed,
             calls=layout.splits * on + pool,
-            read_words=x_words + buf_words + weights,
+            read_words=x_words + buf_words,
             write_words=y_words,
             weight_words=weights,
             port_words=busiest,
@@ -208,25 +209,33 @@ class StreamFpgaModel(MachineModel):
         placed = _Placed.of(layers, params)
         done = _Counts.of(layers, params, placed)
         clock_hz = params["timing.clock_hz"]
-        moved_bits = (done.read_words + done.write_words) * params["build.dma_bits"]
+        bits = params["build.dma_bits"]
+        word_s = bits * (0.125 / self._rate(params))
         stages: tuple[Stage, ...] = (
             Stage("host", {"host_call": done.calls * params["host.call_s"]}),
-            Stage("copies", {"weight_copy": done.weight_words * params["host.weight_word_s"]}),
+            Stage(
+                "weights",
+                {
+                    "weight_copy": done.weight_words * params["host.weight_word_s"],
+                    "weight_port": done.weight_words / clock_hz,
+                    "weight_dram": done.weight_words * word_s,
+                },
+            ),
             Stage(
                 "run",
                 {
                     "engine": done.cycles / clock_hz,
                     "dma_port": done.port_words / clock_hz,
-                    "dram": moved_bits * (0.125 / self._rate(params)),
+                    "dram": (done.read_words + done.write_words) * word_s,
                 },
             ),
         )
-        bits = params["build.dma_bits"]
+        read_bits = (done.read_words + done.weight_words) * bits
         actions = {
             ("engine", "mac"): layers.macs * placed.multiplied,
-            **memory_actions(params, "dram", "dram", done.read_words * bits, done.write_words * bits),
+            **memory_actions(params, "dram", "dram", read_bits, done.write_words * bits),
         }
-        electronics = _companion(layers, params, placed.kept)
+        electronics = leftover(layers, params, placed.kept)
         if electronics is not None:
             stages += inner.prefixed_stages(electronics)
             actions |= inner.prefixed_actions(electronics)
@@ -251,11 +260,7 @@ class StreamFpgaModel(MachineModel):
         dram = memory_energies(params, "dram", "dram")
         action_pj = {**dram.action_pj, ("engine", "mac"): params["power.mac_pj"]}
         static_mw = {**dram.static_mw, "engine": params["power.running_mw"]}
-        part = params.parts.get("companion")
-        if part is not None:
-            more, static = inner.prefixed_energies(model_of(part.kind).energies(part))
-            action_pj, static_mw = {**action_pj, **more}, {**static_mw, **static}
-        return EnergyTable(action_pj, static_mw)
+        return with_companion(EnergyTable(action_pj, static_mw), params)
 
     def cycle_hz(self, params: Params) -> Value:
         """Clock of the programmable logic."""
@@ -297,26 +302,6 @@ class StreamFpgaModel(MachineModel):
         return tuple(lines)
 
 
-def _companion(layers: LayerBatch, params: Params, kept: Mask) -> Estimate | None:
-    """The companion's estimate of what the engine leaves, nothing for the rest."""
-    part = params.parts.get("companion")
-    if part is None:
-        return None
-    nothing = np.zeros(layers.size)
-    model = model_of(part.kind)
-    seen = inner.companion_layers(layers, kept, nothing, nothing, nothing)
-    found = model.estimate(seen, part, inner.default_plan(seen, model.choices))
-    left = 1.0 - kept
-    return Estimate(
-        stages=tuple(
-            Stage(stage.name, {name: np.multiply(seconds, left) for name, seconds in stage.resources.items()})
-            for stage in found.stages
-        ),
-        actions={action: np.multiply(count, left) for action, count in found.actions.items()},
-        utilization=found.utilization,
-    )
-
-
 def _columns(layers: LayerBatch, params: Params, placed: _Placed, done: _Counts) -> dict[str, Array]:
     word_bytes = params["build.dma_bits"] * 0.125
     codes = np.where(placed.multiplied | placed.pooled, 0.0, np.where(placed.streamed, 1.0, 2.0))
@@ -324,7 +309,7 @@ def _columns(layers: LayerBatch, params: Params, placed: _Placed, done: _Counts)
         "placement": codes,
         "launches": done.calls,
         "compute_cycles": done.cycles,
-        "dram_read_bytes": done.read_words * word_bytes,
+        "dram_read_bytes": (done.read_words + done.weight_words) * word_bytes,
         "dram_write_bytes": done.write_words * word_bytes,
     }
 

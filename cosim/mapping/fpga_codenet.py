@@ -132,15 +132,25 @@ class StageCycles:
 
 
 def stage_cycles(
-    px: Array, out: Array, channels: Array, filters: Array, pointwise: Array, depthwise: Array, depth: Value
+    px: Array,
+    out: Array,
+    channels: Array,
+    filters: Array,
+    pointwise: Array,
+    depthwise: Array,
+    depth: Value,
+    gather_cycles: Array | float = 1.0,
 ) -> StageCycles:
-    """Eq. 1 to 4 for calls as arrays; ``pointwise`` and ``depthwise`` are 0 or 1, ``channels`` are padded."""
+    """Eq. 1 to 4 for calls as arrays; ``pointwise`` and ``depthwise`` are 0 or 1, ``channels`` are padded.
+
+    ``gather_cycles``: cycles that the nine samples of one group take of the line buffer.
+    """
     ci, co = channels / LANES, filters / LANES
     mid = np.where(pointwise > 0, co, ci)
     return StageCycles(
         pointwise=np.asarray(pointwise * px * (1.0 + co) * (ci + depth)),
         lines=np.asarray(depthwise * (px * (mid + depth) + out * (2.0 * mid + depth))),
-        depthwise=np.asarray(depthwise * out * (mid + 1.0 + depth)),
+        depthwise=np.asarray(depthwise * out * (mid * gather_cycles + 1.0 + depth)),
         memory=np.maximum(px * ci, out * np.where(pointwise > 0, co, mid)),
         weights=np.asarray(pointwise * channels * filters / 32.0),
     )
