@@ -8,8 +8,8 @@ rounding and group sizes, is not in the abstract: rotation over 14 or 16 bits an
 reading of it. Rounding is the only lossy stage.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -258,15 +258,18 @@ class Remap:
             if sorted(row) != [0, 1, 2, 3]:
                 raise ValueError(f"remap: {row} is not a permutation of the four states 0, 1, 2, 3")
 
-    def fit(self, words: Words, fmt: StorageFormat) -> npt.NDArray[np.uint8]:
-        """The permutation [cells, 4] for these words: pattern to state."""
-        counts = pattern_histogram(words, fmt).counts
+    def permutation(self, counts: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """Pattern to state [cells, 4] for pattern counts (or shares) [cells, 4], as of one tensor or of a network."""
         if self.scope == "global":
             counts = np.broadcast_to(counts.sum(axis=0), counts.shape)
         order = np.argsort(-counts, axis=1, kind="stable")
-        permutation = np.empty(counts.shape, np.uint8)
-        np.put_along_axis(permutation, order, np.array(self.states_by_cost, np.uint8)[None, :], axis=1)
-        return permutation
+        states = np.empty(counts.shape, np.uint8)
+        np.put_along_axis(states, order, np.array(self.states_by_cost, np.uint8)[None, :], axis=1)
+        return states
+
+    def wired(self, counts: npt.NDArray[Any]) -> "Remap":
+        """The same stage with the permutation for these counts fixed in hardware."""
+        return replace(self, table=tuple(map(tuple, self.permutation(counts).tolist())))
 
     def encode(
         self, words: Words, fmt: StorageFormat, layer: str, previous: tuple[Words, Metadata] | None
@@ -275,7 +278,7 @@ class Remap:
         words = require_words(words, fmt)
         cells = fmt.stored_bits_per_word // 2
         if self.table is None:
-            permutation = self.fit(words, fmt)
+            permutation = self.permutation(pattern_histogram(words, fmt).counts)
             metadata = Metadata(permutation.reshape(-1), 2)
         else:
             permutation, metadata = np.array(self.table, np.uint8), NO_METADATA
