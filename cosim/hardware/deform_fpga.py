@@ -158,10 +158,11 @@ class _Work:
         streamed = np.isin(layers.ops, IN_STREAM)
         maps = np.where(pointwise, layers.K, layers.G)
         room = np.maximum(np.floor(params["engine.line_words"] / layers.W), 1.0) * LANES
-        most = np.where(depthwise, np.minimum(room, float(MAX_FILTERS)), float(MAX_FILTERS))
-        pieces = np.ceil(maps / most)
+        padded = np.ceil(layers.C / LANES) * LANES
+        loaded = np.maximum(np.floor(params["engine.weight_elems"] / padded / LANES), 1.0) * LANES
+        pieces = np.ceil(maps / np.minimum(np.where(depthwise, room, loaded), float(MAX_FILTERS)))
         each = np.ceil(maps / pieces / LANES) * LANES
-        channels = np.where(pointwise, np.ceil(layers.C / LANES) * LANES, each)
+        channels = np.where(pointwise, padded, each)
         variant = params.option("offsets.variant")
         cycles = stage_cycles(
             layers.N * layers.H * layers.W,
@@ -291,7 +292,7 @@ class DeformFpgaModel(MachineModel):
 
 
 def _limits(layers: LayerBatch, params: Params, work: _Work) -> tuple[Limit, ...]:
-    held = work.pointwise * np.ceil(layers.C / LANES) * LANES * np.minimum(layers.K, float(MAX_FILTERS))
+    held = work.pointwise * np.ceil(layers.C / LANES) * LANES * LANES
     alone = np.where(work.kept, 0.0, 1.0 if "companion" not in params.parts else 0.0)
     return (
         Limit(

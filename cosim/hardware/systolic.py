@@ -98,6 +98,27 @@ def _edge_bits(layers: LayerBatch, run: Schedule, gemm: Gemm, params: Params) ->
     return np.asarray(np.minimum(gemm.g, 1.0) * (maps + first_w))
 
 
+def _ports_s(
+    params: Params, layers: LayerBatch, run: Schedule, traffic: _Traffic | None = None
+) -> dict[str, Array]:
+    """Time of the buffer ports that state a rate; the others keep up."""
+    rated = [
+        name
+        for name in BUFFERS
+        if params.has(f"buffers.{name}.read_latency_ns")
+        or params.has(f"buffers.{name}.bandwidth_bytes_per_s")
+    ]
+    found: dict[str, Array] = {}
+    if not rated:
+        return found
+    moved = traffic or _Traffic.of(layers, run, params)
+    for name in rated:
+        port_s = memory_busy_s(params, f"buffers.{name}", moved.buffer_read[name], moved.buffer_write[name])
+        if port_s is not None:
+            found[f"{name}_port"] = port_s
+    return found
+
+
 def _rough_s(layers: LayerBatch, run: Schedule, gemm: Gemm, machine: Machine, params: Params) -> Array:
     """Time by which ``auto`` chooses: array or memory, infinite where the tiles do not fit."""
     x_bits = run.x_reads * params["datapath.x_bits"]
@@ -107,6 +128,8 @@ def _rough_s(layers: LayerBatch, run: Schedule, gemm: Gemm, machine: Machine, pa
     edge_s = _edge_bits(layers, run, gemm, params) * bit_s
     moved_s = (x_bits + run.w_reads * params["datapath.w_bits"]) * bit_s
     seconds = np.maximum(run.cycles / params["array.clock_hz"] + edge_s, moved_s)
+    for port_s in _ports_s(params, layers, run).values():
+        seconds = np.maximum(seconds, port_s + edge_s)
     return np.where(legal(run, machine), seconds, np.inf)
 
 
@@ -268,11 +291,7 @@ class SystolicModel(MachineModel):
             "dram": (traffic.dram_read + traffic.dram_write - edge_bits) * bit_s,
             "vector_unit": _vector_s(layers, params, simple),
         }
-        for name in BUFFERS:
-            read, written = traffic.buffer_read[name], traffic.buffer_write[name]
-            port_s = memory_busy_s(params, f"buffers.{name}", read, written)
-            if port_s is not None:
-                busy[f"{name}_port"] = port_s
+        busy |= _ports_s(params, layers, run, traffic)
         edge_s, call_s = edge_bits * bit_s, np.ones(layers.size) * params["host.call_s"]
         longest = array_s
         for seconds in list(busy.values())[1:]:

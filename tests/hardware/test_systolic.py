@@ -119,8 +119,9 @@ def test_latency_is_the_longest_resource_between_fill_and_drain() -> None:
     assert float(table.latency_s[0]) == pytest.approx(100e-6 + total / (4.264e9 * 0.925), rel=1e-12)
 
 
-def test_auto_takes_the_fastest_of_the_three() -> None:
-    params = machine("systolic_fpga")
+@pytest.mark.parametrize("name", ["systolic_fpga", "systolic_mlc_sttram"])
+def test_auto_takes_the_fastest_of_the_three(name: str) -> None:
+    params = machine(name)
     layers = [
         gemm(1, 1000, 512, "a"),
         gemm(3136, 64, 576, "b"),
