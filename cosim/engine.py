@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cosim.components.estimate import CostTable, price
 from cosim.components.params import Params, Value, points_of
@@ -21,13 +22,13 @@ from cosim.mapping.feasibility import InfeasibleError, violations
 from cosim.mapping.mapping_file import load_mapping
 from cosim.mapping.plan import MappingDoc, MappingError, Plan, make_plan
 from cosim.results.comparison import Comparison
-from cosim.results.result import Result
+from cosim.results.result import PJ_PER_J, Result
 from cosim.spec.hashing import canonical_hash
 from cosim.spec.locate import find_document
 from cosim.spec.problems import nearest_hint
 
-# Points times layers per evaluation: keeps every intermediate array inside the second-level cache.
-CHUNK_ELEMENTS = 8192
+# Points times distinct layers per evaluation: intermediate arrays stay in the caches, and calls stay few.
+CHUNK_ELEMENTS = 16384
 MIN_COVERAGE = 0.99
 
 
@@ -212,11 +213,38 @@ def explain_layer(
 
 @dataclass(frozen=True)
 class PointsChunk:
-    """Costs of design points ``start`` to ``start + count``; arrays of shape (count, L)."""
+    """Costs of design points ``start`` to ``start + count``.
+
+    Layers that cost the same are evaluated once: arrays of ``cost`` have shape (count, U) for the U distinct
+    layers, ``repeats`` (U,) says how often each occurs, and ``member`` (L,) which of them a layer is.
+    """
 
     start: int
     count: int
     cost: CostTable
+    layers: LayerBatch
+    repeats: Array
+    member: NDArray[np.int64]
+
+    def total(self, values: Value) -> Array:
+        """Sum over all layers of values that broadcast to (count, U), shape (count,)."""
+        full = np.broadcast_to(values, (self.count, self.repeats.size))
+        return np.asarray(full @ self.repeats)
+
+    def every_layer(self, values: Value) -> Array:
+        """Values that broadcast to (count, U), one column for each of the L layers."""
+        return np.broadcast_to(values, (self.count, self.repeats.size))[:, self.member]
+
+    @property
+    def latency_s(self) -> Array:
+        """Time of the whole network, shape (count,)."""
+        return self.total(self.cost.latency_s)
+
+    @property
+    def energy_j(self) -> Array:
+        """Energy of the whole network, shape (count,)."""
+        parts = [self.total(part) for part in self.cost.energy_pj.values()]
+        return np.asarray(sum(parts[1:], parts[0])) / PJ_PER_J
 
 
 def evaluate_points(
@@ -235,17 +263,20 @@ def evaluate_points(
     lengths = {len(values) for values in columns.values()}
     if len(lengths) != 1:
         raise ValueError(f"parameter columns of different lengths: {sorted(lengths)}")
-    total = lengths.pop()
+    points = lengths.pop()
     chosen = plan or make_plan(layers, model.choices)
-    step = max(1, chunk_elements // layers.size)
-    for start in range(0, total, step):
+    first, member = layers.groups_of_equal(*chosen.codes.values())
+    distinct, distinct_plan = layers.take(first), chosen.take(first)
+    repeats = np.bincount(member, minlength=first.size).astype(np.float64)
+    step = max(1, chunk_elements // distinct.size)
+    for start in range(0, points, step):
         part: dict[str, Value] = {
             path: np.asarray(values[start : start + step], dtype=np.float64)[:, None]
             for path, values in columns.items()
         }
         point = params.with_values(part)
-        cost = price(model.estimate(layers, point, chosen), model.energies(point))
-        yield PointsChunk(start, points_of(point), cost)
+        cost = price(model.estimate(distinct, point, distinct_plan), model.energies(point))
+        yield PointsChunk(start, points_of(point), cost, distinct, repeats, member)
 
 
 def compare(

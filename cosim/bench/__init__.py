@@ -24,6 +24,9 @@ BENCHES: dict[str, Bench] = {
     "run_vit": Bench("cosim.bench.process:run_vit", "CPU time of `cosim run` on ViT-B/16, a whole process"),
     "help": Bench("cosim.bench.process:run_help", "CPU time of `cosim --help`, a whole process"),
     "load_vit": Bench("cosim.bench.process:load_vit", "reading the ViT-B/16 workload file"),
+    "cycle_simulation": Bench(
+        "cosim.bench.systolic:cycle_simulation", "PE-cycles a second of the functional array"
+    ),
     "estimate_optical4f": Bench("cosim.bench.points:optical4f", "layer evaluations a second, vectorised"),
     "estimate_systolic": Bench("cosim.bench.points:systolic", "layer evaluations a second, vectorised"),
     "estimate_simd_cpu": Bench("cosim.bench.points:simd_cpu", "layer evaluations a second, vectorised"),

@@ -9,7 +9,7 @@ import numpy as np
 from cosim.components.estimate import price
 from cosim.engine import evaluate_points, load_arch, load_workload
 from cosim.hardware.load import Machine
-from cosim.ir.batch import LayerBatch
+from cosim.ir.batch import Array, LayerBatch
 from cosim.ir.bench_row import BenchRow
 from cosim.mapping.plan import make_plan
 
@@ -17,13 +17,39 @@ POINTS = 100_000
 LAYERS = 100
 ONE_BY_ONE = 200
 
-# Machine file and the parameter that is swept; any positive factor of it is a legal design.
+# Machine file and the parameters that are swept together, each by factors of 0.5 to 2.
 SWEPT = {
-    "optical4f": ("optical4f", "modulator.frame_rate_hz"),
-    "systolic": ("systolic_128", "array.clock_hz"),
-    "simd_cpu": ("cpu_zen4", "core.clock_hz"),
-    "gpu": ("gpu_rtx3090", "memory.bandwidth_bytes_per_s"),
+    "optical4f": (
+        "optical4f",
+        ("plane.columns", "input.frame_s", "camera.rate_px_per_s", "converters.adc_pj", "detector.electrons"),
+    ),
+    "systolic": (
+        "systolic_128",
+        (
+            "array.rows",
+            "array.cols",
+            "array.clock_hz",
+            "dram.bandwidth_bytes_per_s",
+            "buffers.filter.capacity_bytes",
+        ),
+    ),
+    "simd_cpu": ("cpu_zen4", ("core.clock_hz", "dram.bandwidth_bytes_per_s", "dram.pj_per_byte")),
+    "gpu": (
+        "gpu_rtx3090",
+        ("multiprocessors.count", "clock.boost_hz", "memory.dram_bytes_per_s", "memory.l2_bytes_per_s"),
+    ),
 }
+
+
+def _swept(machine: Machine, paths: tuple[str, ...], points: int) -> dict[str, Array]:
+    """Columns of independent factors, rounded where the parameter is a whole number."""
+    rng = np.random.default_rng(0)
+    columns = {}
+    for path in paths:
+        base = float(np.max(machine.params[path]))
+        values = base * 2.0 ** rng.uniform(-1.0, 1.0, points)
+        columns[path] = np.maximum(1.0, np.round(values)) if base == int(base) and base < 1e7 else values
+    return columns
 
 
 def _layers(count: int) -> LayerBatch:
@@ -35,25 +61,27 @@ def _layers(count: int) -> LayerBatch:
 
 def measure(kind: str, points: int = POINTS, layers: int = LAYERS) -> BenchRow:
     """Layer evaluations a second of CPU time on one core; the ratio is to one point at a time."""
-    name, path = SWEPT[kind]
+    name, paths = SWEPT[kind]
     machine: Machine = load_arch(name)
     batch = _layers(layers)
-    base = float(np.max(machine.params[path]))
-    values = base * np.linspace(0.5, 2.0, points)
+    columns = _swept(machine, paths, points)
     plan = make_plan(batch, machine.model.choices)
 
     start = time.process_time()
     latency = 0.0
-    for chunk in evaluate_points(machine.model, batch, machine.params, {path: values}, plan):
-        latency += float(chunk.cost.latency_s.sum()) + float(chunk.cost.total_energy_pj.sum())
+    distinct = 0
+    for chunk in evaluate_points(machine.model, batch, machine.params, columns, plan):
+        latency += float(chunk.latency_s.sum()) + float(chunk.energy_j.sum())
+        distinct = chunk.layers.size
     vectorised = time.process_time() - start
 
     start = time.process_time()
-    for value in values[:: points // ONE_BY_ONE][:ONE_BY_ONE]:
-        params = machine.params.with_values({path: float(value)})
+    alone = min(ONE_BY_ONE, points)
+    for point in range(alone):
+        params = machine.params.with_values({path: float(values[point]) for path, values in columns.items()})
         cost = price(machine.model.estimate(batch, params, plan), machine.model.energies(params))
         latency += float(cost.latency_s.sum()) + float(cost.total_energy_pj.sum())
-    one_by_one = (time.process_time() - start) / ONE_BY_ONE
+    one_by_one = (time.process_time() - start) / alone
     if not np.isfinite(latency):
         raise ArithmeticError(f"benchmark estimate_{kind}: costs are not finite")
     rate = points * batch.size / vectorised
@@ -62,7 +90,7 @@ def measure(kind: str, points: int = POINTS, layers: int = LAYERS) -> BenchRow:
         rate / 1e6,
         "million layer evaluations / s of CPU",
         one_by_one / (vectorised / points),
-        f"one design point at a time ({points:,} points x {batch.size} layers)",
+        f"one design point at a time ({points:,} points x {batch.size} layers, {distinct} of them distinct)",
     )
 
 

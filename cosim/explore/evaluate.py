@@ -125,10 +125,8 @@ def _reduce(
     rows: slice,
 ) -> None:
     cost = chunk.cost
-    shape = (chunk.count, context.layers.size)
-    layer_latency = np.broadcast_to(cost.latency_s, shape)
-    latency = layer_latency.sum(axis=1)
-    energy = sum(np.broadcast_to(part, shape).sum(axis=1) for part in cost.energy_pj.values()) / 1e12
+    shape = (chunk.count, chunk.layers.size)
+    latency, energy = chunk.latency_s, chunk.energy_j
     macs = float(context.layers.macs.sum())
     outputs["latency_s"][rows] = latency
     outputs["energy_j"][rows] = energy
@@ -136,8 +134,7 @@ def _reduce(
     outputs["images_per_s"][rows] = context.network.batch / latency
     outputs["average_power_w"][rows] = energy / latency
     outputs["macs_per_j"][rows] = macs / energy
-    used = (np.broadcast_to(cost.utilization, shape) * layer_latency).sum(axis=1)
-    outputs["utilization"][rows] = used / latency
+    outputs["utilization"][rows] = chunk.total(cost.utilization * cost.latency_s) / latency
     finite = np.isfinite(latency) & np.isfinite(energy)
     status[rows][~finite] = FAILED
     reason[rows][~finite] = "costs are not finite"
@@ -146,12 +143,12 @@ def _reduce(
         for point in np.flatnonzero(violated.any(axis=1)):
             if status[rows][point] == OK:
                 status[rows.start + point] = INFEASIBLE
-                reason[rows.start + point] = _why_infeasible(context, cost, int(point), shape)
+                reason[rows.start + point] = _why_infeasible(chunk.layers.names, cost, int(point), shape)
                 for values in outputs.values():
                     values[rows.start + point] = np.nan
 
 
-def _why_infeasible(context: GroupContext, cost: CostTable, point: int, shape: tuple[int, int]) -> str:
+def _why_infeasible(names: tuple[str, ...], cost: CostTable, point: int, shape: tuple[int, int]) -> str:
     at_point = tuple(
         replace(
             limit,
@@ -160,7 +157,7 @@ def _why_infeasible(context: GroupContext, cost: CostTable, point: int, shape: t
         )
         for limit in cost.limits
     )
-    found = violations(at_point, context.layers.names)
+    found = violations(at_point, names)
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return f"{found[0]}{more}"
 

@@ -90,6 +90,19 @@ class LayerBatch:
             names=tuple(self.names[i] for i in rows), ops=tuple(self.ops[i] for i in rows), **arrays
         )
 
+    def groups_of_equal(self, *columns: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(first, member): the first layer of every group of layers that cost the same, and the group of each layer.
+
+        Layers are equal if everything but their name agrees, ``columns`` of shape (L,) included. The block of a
+        transformer that repeats twelve times is one group.
+        """
+        names = [n for n in self.__dataclass_fields__ if n not in ("names", "ops")]
+        table = np.column_stack([*(np.asarray(getattr(self, n), dtype=np.float64) for n in names), *columns])
+        operators = {op: i for i, op in enumerate(dict.fromkeys(self.ops))}
+        table = np.column_stack([table, [operators[op] for op in self.ops]])
+        _, first, member = np.unique(table, axis=0, return_index=True, return_inverse=True)
+        return first.astype(np.int64), member.reshape(-1).astype(np.int64)
+
     @classmethod
     def from_layers(cls, layers: Iterable[Layer]) -> LayerBatch:
         """Gather layers into arrays; raises ``ValueError`` when there is none."""

@@ -54,7 +54,7 @@ def test_explain_layer_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
     document = json.loads(call(capsys, "run", "gpu_rtx3090", "resnet18", "--json"))
     row = document["layers"][0]
     text = call(capsys, "explain", "layer", "gpu_rtx3090", "resnet18", row["name"])
-    (line,) = [line for line in text.splitlines() if line.startswith("latency = ")]
+    (line,) = [line for line in text.splitlines() if line.startswith("latency = sum of stages")]
     assert float(line.split("= ")[2].split()[0]) == pytest.approx(row["latency_s"], rel=1e-5)
     assert f"bound by {row['bound']}" in line
     assert "not modelled:" in text

@@ -11,7 +11,9 @@ def every_class() -> list[Layer]:
     """Two or three layers of each operator class, odd and even sizes, batch 1."""
     return [
         mac_layer("conv3x3", "conv", K=16, C=8, P=14, Q=14, R=3, S=3, padding=PAD1),
-        mac_layer("conv7x7s2", "conv", K=32, C=3, P=112, Q=112, R=7, S=7, stride=(2, 2), padding=(3, 3, 2, 2)),
+        mac_layer(
+            "conv7x7s2", "conv", K=32, C=3, P=112, Q=112, R=7, S=7, stride=(2, 2), padding=(3, 3, 2, 2)
+        ),
         mac_layer("conv1x1", "conv", K=64, C=32, P=7, Q=7, bias=True),
         mac_layer("grouped", "grouped_conv", G=4, K=5, C=3, P=9, Q=11, R=3, S=3, padding=PAD1),
         mac_layer("dilated", "conv", K=7, C=5, P=13, Q=13, R=3, S=3, dilation=(2, 2), padding=(2, 2, 2, 2)),

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conformance.small import every_class
 
 from cosim.components.estimate import CostTable, price
 from cosim.components.params import Params
@@ -22,12 +21,9 @@ from cosim.mapping.feasibility import violations
 from cosim.mapping.plan import make_plan
 from cosim.spec.locate import ROOT
 from cosim.spec.strict_yaml import load
+from tests.conformance.small import every_class
 
-ARCHS = sorted(
-    path
-    for path in (ROOT / "arch").rglob("*.yaml")
-    if load(path).get("kind") in kinds()
-)
+ARCHS = sorted(path for path in (ROOT / "arch").rglob("*.yaml") if load(path).get("kind") in kinds())
 LAYERS = every_class()
 
 
@@ -84,7 +80,8 @@ def test_energy_parts_sum_to_the_total(machine: Machine) -> None:
     table = costs(machine, batch)
     energies = machine.model.energies(machine.params)
     actions = sum(
-        np.broadcast_to(count * energies.action_pj[key], (batch.size,)) for key, count in table.action_counts.items()
+        np.broadcast_to(count * energies.action_pj[key], (batch.size,))
+        for key, count in table.action_counts.items()
     )
     static = table.latency_s * sum(energies.static_mw.values()) * 1e9
     np.testing.assert_allclose(table.total_energy_pj, actions + static, rtol=1e-12)
@@ -127,7 +124,9 @@ def test_a_batch_of_layers_equals_one_by_one(machine: Machine) -> None:
     for index, layer in enumerate(LAYERS):
         alone = costs(machine, LayerBatch.from_layers([layer]))
         assert alone.latency_s[0] == together.latency_s[index], layer.name
-        assert alone.total_energy_pj[0] == pytest.approx(together.total_energy_pj[index], rel=1e-14), layer.name
+        assert alone.total_energy_pj[0] == pytest.approx(together.total_energy_pj[index], rel=1e-14), (
+            layer.name
+        )
 
 
 def test_columns_of_points_equal_one_by_one(machine: Machine) -> None:
@@ -136,10 +135,14 @@ def test_columns_of_points_equal_one_by_one(machine: Machine) -> None:
     assert paths
     factors = np.array([0.5, 1.0, 3.0])
     columns = {path: factors * np.asarray(machine.params.values[path]) for path in paths}
-    chunks = list(evaluate_points(machine.model, batch, machine.params, columns, chunk_elements=2 * batch.size))
+    chunks = list(
+        evaluate_points(machine.model, batch, machine.params, columns, chunk_elements=2 * batch.size)
+    )
     assert [chunk.count for chunk in chunks] == [2, 1]
-    stacked = np.concatenate([np.broadcast_to(c.cost.latency_s, (c.count, batch.size)) for c in chunks])
-    energy = np.concatenate([np.broadcast_to(c.cost.total_energy_pj, (c.count, batch.size)) for c in chunks])
+    stacked = np.concatenate([c.every_layer(c.cost.latency_s) for c in chunks])
+    energy = np.concatenate([c.every_layer(c.cost.total_energy_pj) for c in chunks])
+    totals = np.concatenate([c.latency_s for c in chunks])
+    np.testing.assert_allclose(totals, stacked.sum(axis=1), rtol=1e-13)
     for row in range(len(factors)):
         point = machine.params.with_values({path: float(column[row]) for path, column in columns.items()})
         alone = costs(machine, batch, point)
@@ -182,7 +185,8 @@ def test_executed_bytes_count_every_operand_once(machine: Machine) -> None:
     bits = machine.model.execution_bits(machine.params)
     moved = executed_bytes(machine.model, batch, machine.params)
     by_hand = [
-        (layer.x_elems * bits["x_bits"] + layer.w_touched * bits["w_bits"] + layer.y_elems * bits["y_bits"]) / 8
+        (layer.x_elems * bits["x_bits"] + layer.w_touched * bits["w_bits"] + layer.y_elems * bits["y_bits"])
+        / 8
         for layer in LAYERS
     ]
     np.testing.assert_allclose(np.broadcast_to(moved, (batch.size,)), by_hand, rtol=1e-14)
