@@ -66,15 +66,19 @@ def round_tail(words: npt.NDArray[np.unsignedinteger], out: npt.NDArray[np.unsig
 
 @njit(cache=True)
 def reform(words: npt.NDArray[np.unsignedinteger], form: int, out: npt.NDArray[np.unsignedinteger]) -> None:
-    """Write the words in one form (see the FORM constants)."""
+    """Write the words in one form (see the FORM constants); rotations are to the right.
+
+    Either direction pairs the same bits, so both give the same share of hard cells; they differ in which bit of a cell
+    comes first, which only a transition cost sees.
+    """
     source = words
     if form & FORM_ROUND:
         round_tail(words, out)
         source = out
     if form & FORM_ROTATE_PAYLOAD:
-        rotate(source, 8 * words.itemsize - 2, True, out)
+        rotate(source, 8 * words.itemsize - 2, False, out)
     elif form & FORM_ROTATE_ALL:
-        rotate(source, 8 * words.itemsize, True, out)
+        rotate(source, 8 * words.itemsize, False, out)
     elif form == FORM_IDENTITY:
         for i in range(words.size):  # a slice assignment would be copied through a temporary
             out[i] = words[i]
@@ -185,7 +189,7 @@ def undo_forms(
     choice: npt.NDArray[np.uint8],
     out: npt.NDArray[np.unsignedinteger],
 ) -> None:
-    """Turn every group back by the rotation of its form; rounding has no inverse and is left as it is.
+    """Turn every group back (left) by the rotation of its form; rounding has no inverse and is left as it is.
 
     A choice beyond the forms (metadata in error) reads as the last form.
     """
@@ -204,9 +208,9 @@ def undo_forms(
             target[i] = source[i]
         for f in range(forms.size):
             if forms[f] & FORM_ROTATE_PAYLOAD:
-                rotate(source, width - 2, False, turned[:size])
+                rotate(source, width - 2, True, turned[:size])
             elif forms[f] & FORM_ROTATE_ALL:
-                rotate(source, width, False, turned[:size])
+                rotate(source, width, True, turned[:size])
             else:
                 continue
             copy_where(turned[:size], of_word[:size], f, target)

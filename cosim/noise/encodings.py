@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from cosim.kernels import encode_tables, encode_words
 from cosim.noise.formats import StorageFormat, Words, from_words, to_words
-from cosim.noise.patterns import TransitionCost, pattern_histogram
+from cosim.noise.patterns import TransitionCost, cell_tables, pattern_histogram
 
 Form = Literal[
     "identity", "rotate_payload", "rotate_all", "round", "round_rotate_payload", "round_rotate_all"
@@ -130,7 +130,7 @@ class SignBackup:
 
 @dataclass(frozen=True)
 class Rotate:
-    """Rotate each word left by one place: all its bits, or the payload (all but the top two)."""
+    """Rotate each word right by one place: all its bits, or the payload (all but the top two)."""
 
     span: Literal["payload", "all"] = "payload"
     lossless: ClassVar[bool] = True
@@ -143,12 +143,12 @@ class Rotate:
     def encode(
         self, words: Words, fmt: StorageFormat, layer: str, previous: tuple[Words, Metadata] | None
     ) -> tuple[Words, Metadata]:
-        """Rotate left."""
-        return self._turn(require_full_words(words, fmt, layer), fmt, left=True), NO_METADATA
+        """Rotate right."""
+        return self._turn(require_full_words(words, fmt, layer), fmt, left=False), NO_METADATA
 
     def decode(self, words: Words, metadata: Metadata, fmt: StorageFormat) -> Words:
-        """Rotate right."""
-        return self._turn(words, fmt, left=False)
+        """Rotate left."""
+        return self._turn(words, fmt, left=True)
 
 
 def _require_roundable(fmt: StorageFormat, layer: str) -> None:
@@ -225,19 +225,6 @@ class GroupChoice:
         out = np.empty_like(words)
         encode_words.undo_forms(words, self.codes, self.group_words, metadata.values, out)
         return out
-
-
-def cell_tables(permutation: npt.NDArray[np.uint8], fmt: StorageFormat) -> Words:
-    """Byte look-up tables [bytes a word, 256] that send pattern p of cell k to state permutation[k, p] (cell 0 top)."""
-    cells = permutation.shape[0]
-    byte = np.arange(256, dtype=np.uint64)
-    tables = np.zeros((fmt.word_bits // 8, 256), np.uint64)
-    for cell in range(cells):
-        shift = 2 * (cells - 1 - cell)
-        row, local = divmod(shift, 8)
-        pattern = (byte >> np.uint64(local)) & np.uint64(3)
-        tables[row] |= permutation[cell].astype(np.uint64)[pattern] << np.uint64(shift)
-    return tables.astype(fmt.word_type)
 
 
 @dataclass(frozen=True)

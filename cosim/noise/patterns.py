@@ -88,6 +88,19 @@ def transition_counts(old: Words, new: Words) -> npt.NDArray[np.int64]:
     return counts
 
 
+def cell_tables(permutation: npt.NDArray[np.uint8], fmt: StorageFormat) -> Words:
+    """Byte look-up tables [bytes a word, 256] that send pattern p of cell k to state permutation[k, p] (cell 0 top)."""
+    cells = permutation.shape[0]
+    byte = np.arange(256, dtype=np.uint64)
+    tables = np.zeros((fmt.word_bits // 8, 256), np.uint64)
+    for cell in range(cells):
+        shift = 2 * (cells - 1 - cell)
+        row, local = divmod(shift, 8)
+        pattern = (byte >> np.uint64(local)) & np.uint64(3)
+        tables[row] |= permutation[cell].astype(np.uint64)[pattern] << np.uint64(shift)
+    return tables.astype(fmt.word_type)
+
+
 @dataclass(frozen=True)
 class ContentCost:
     """Cost of accessing a cell by the pattern it holds, and of one bit of metadata (kept in a cheap single-level cell).

@@ -23,10 +23,10 @@ def word_of(bits: list[int]) -> int:
     return int("".join(map(str, bits)), 2)
 
 
-def rotated(word: int, width: int, span: int) -> int:
+def rotated(word: int, width: int, span: int, left: bool = False) -> int:
     bits = bits_of(word, width)
     head, tail = bits[: width - span], bits[width - span :]
-    return word_of(head + tail[1:] + tail[:1])
+    return word_of(head + (tail[1:] + tail[:1] if left else tail[-1:] + tail[:-1]))
 
 
 def rounded(word: int) -> int:
@@ -60,7 +60,7 @@ def test_rotation_and_back(word_type: type, left_out: int) -> None:
     words = random_words(word_type, 41)
     out, back, slow = np.empty_like(words), np.empty_like(words), np.empty_like(words)
     encode_words.rotate(words, width - left_out, True, out)
-    assert out.tolist() == [rotated(w, width, width - left_out) for w in words.tolist()]
+    assert out.tolist() == [rotated(w, width, width - left_out, left=True) for w in words.tolist()]
     encode_words.rotate(out, width - left_out, False, back)
     np.testing.assert_array_equal(back, words)
     encode_words.rotate.py_func(words, width - left_out, True, slow)
