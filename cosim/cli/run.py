@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from cosim.results.result import Result
+    from cosim.sim.report import Simulation
 
 
 def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
@@ -45,6 +46,26 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
     "--out", metavar="DIR", type=click.Path(path_type=Path), help="Write manifest, summary and tables."
 )
 @click.option(
+    "--simulate", is_flag=True, help="Also run the event simulation (tiles, transfers, contention)."
+)
+@click.option(
+    "--images", default=1, show_default=True, type=click.IntRange(min=1), help="Passes to simulate."
+)
+@click.option("--in-flight", default=1, show_default=True, type=click.IntRange(min=1), help="Passes at once.")
+@click.option(
+    "--max-tiles",
+    default=64,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Join a stage's tiles into so many.",
+)
+@click.option(
+    "--trace",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a timeline for Perfetto (.json, .json.gz).",
+)
+@click.option(
     "--plot", metavar="FILE", type=click.Path(path_type=Path), help="Draw time and energy (.svg, .png, .pdf)."
 )
 @click.option(
@@ -61,6 +82,11 @@ def command(
     seed: int,
     as_json: bool,
     out: Path | None,
+    simulate: bool,
+    images: int,
+    in_flight: int,
+    max_tiles: int,
+    trace: Path | None,
     plot: Path | None,
     show_layers: bool,
 ) -> None:
@@ -85,10 +111,15 @@ def command(
         seed=seed,
     )
     written: tuple[Path, ...] = ()
+    found = None
+    if simulate or trace is not None:
+        from cosim.cli.simulate import simulate_result
+
+        found, written = simulate_result(result, images, in_flight, max_tiles, trace)
     if out is not None:
         from cosim.results.files import write_result
 
-        written = write_result(result, out)
+        written += write_result(result, out)
     if plot is not None:
         from cosim.report.layer_figures import result_figure
         from cosim.report.style import save
@@ -96,11 +127,35 @@ def command(
         save(result_figure(result), plot)
         written += (plot,)
     if as_json:
-        click.echo(json.dumps(result.to_json(), allow_nan=False))
+        document = result.to_json()
+        if found is not None:
+            document["simulation"] = found.to_json()
+        click.echo(json.dumps(document, allow_nan=False))
     else:
         show(result, show_layers)
+        if found is not None:
+            show_simulation(found)
     for path in written:
         click.echo(f"wrote {path}", err=True)
+
+
+def show_simulation(found: Simulation) -> None:
+    """Closed form, event simulation and serial sum side by side, and what waited."""
+    from cosim.cli import render
+
+    console = render.console()
+    data = found.to_json()
+    console.print()
+    console.print(
+        f"event simulation, {data['images']} image(s), {data['in_flight']} in flight: "
+        f"{render.si(data['event_s'], 's')}, {data['ratio']:.4g} x the closed form "
+        f"({render.si(data['analytic_s'], 's')}), serial sum {render.si(data['serial_s'], 's')}; "
+        f"joined tiles add at most {render.si(data['joined_error_s'], 's')}"
+    )
+    if data["waited_s"]:
+        console.print(
+            render.breakdown_table("tiles waited for", data["waited_s"], "s", sum(data["waited_s"].values()))
+        )
 
 
 def show(result: Result, show_layers: bool) -> None:
