@@ -1,0 +1,92 @@
+"""Published systems: every row keeps its status, and the reference forms behind the rows are right by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cosim.ir.batch import LayerBatch
+from cosim.ir.layer import mac_layer, vector_layer
+from cosim.mapping.fpga_dpu import ENGINES, dpu_cycles
+from cosim.mapping.row_stationary import RowStationaryLayer, RowStationaryMapping, passes
+from cosim.papers import cnna, codenet, dpu, eyeriss, tpu_v1
+from cosim.papers.row import STATUS_MEANINGS, PaperRow, below, exact, within
+from cosim.spec.locate import ROOT
+from cosim.spec.sources import load_sources
+
+PAPERS = {"cnna": cnna, "codenet": codenet, "eyeriss": eyeriss, "tpu_v1": tpu_v1, "dpu": dpu}
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, list[PaperRow]]:
+    return {name: module.ROWS() for name, module in PAPERS.items()}
+
+
+def test_rows_are_sourced_and_consistent(rows: dict[str, list[PaperRow]]) -> None:
+    known = load_sources(ROOT / "arch" / "sources.yaml")
+    for row in (row for part in rows.values() for row in part):
+        assert row.paper in known
+        assert row.status in STATUS_MEANINGS
+        assert row.simulated is not None
+        assert row.ratio == pytest.approx(row.simulated / row.published)
+        assert row.note or row.status in ("exact", "reproduced")
+
+
+def test_nothing_is_left_unreproduced(rows: dict[str, list[PaperRow]]) -> None:
+    assert [row.what for part in rows.values() for row in part if row.status == "not reproduced"] == []
+
+
+def test_counts_are_exact(rows: dict[str, list[PaperRow]]) -> None:
+    assert sum(row.status == "exact" for row in rows["cnna"]) == 4
+    assert sum(row.status == "exact" for row in rows["codenet"]) == 3
+
+
+def test_eyeriss_ratios_are_the_known_ones(rows: dict[str, list[PaperRow]]) -> None:
+    """Processing latency of table V over passes: 0.845 to 0.958 by layer, 0.872 together, 0.924 with loads."""
+    ratios = [row.ratio for row in rows["eyeriss"]]
+    assert ratios == pytest.approx([0.845, 0.846, 0.879, 0.899, 0.958, 0.872, 0.924], abs=0.001)
+
+
+def test_tpu_roofline_ratios_are_the_known_ones(rows: dict[str, list[PaperRow]]) -> None:
+    ratios = [row.ratio for row in rows["tpu_v1"][:6]]
+    assert ratios == pytest.approx([0.90, 0.85, 0.85, 0.43, 0.94, 0.15], abs=0.006)
+
+
+def test_passes_by_hand() -> None:
+    """AlexNet conv3: 4/4 * ceil(384 / 64) * ceil(256 / 4) * 1 = 384 passes of 4 * 16 * 4 * 3 * 13 = 9984 cycles."""
+    found = passes(RowStationaryLayer(4, 1, 384, 256, 13, 13, 3), RowStationaryMapping(4, 13, 16, 4, 1, 4))
+    assert (found.count, found.cycles_each, found.filter_load_cycles) == (384, 9984, 576)
+    with pytest.raises(ValueError, match="allowed at most the 1 of the layer"):
+        passes(RowStationaryLayer(1, 1, 8, 8, 8, 8, 3), RowStationaryMapping(4, 8, 1, 1, 1, 1))
+
+
+def test_dpu_cycles_by_hand() -> None:
+    """B1600 on 14 x 14: 14 rows of two 8-pixel blocks; 9 taps; 64 channels in 7 blocks of 10, 25 filters in 3."""
+    layers = LayerBatch.from_layers(
+        [
+            mac_layer("conv", "conv", C=64, K=25, P=14, Q=14, R=3, S=3),
+            mac_layer("dw", "depthwise_conv", G=64, P=14, Q=14, R=3, S=3),
+            vector_layer("relu", "relu", x_elems=9, y_elems=9),
+        ]
+    )
+    cycles = dpu_cycles(layers, ENGINES["B1600"])
+    assert cycles.tolist() == [14 * 2 * 9 * 7 * 3, 14 * 4 * 9 * 7, 0]
+    assert {name: 2 * engine.macs_per_cycle for name, engine in ENGINES.items()} == {
+        n: int(n[1:]) for n in ENGINES
+    }
+
+
+def test_status_follows_from_the_numbers() -> None:
+    assert exact("p", "w", "t", 10.0, 10.0, "1").status == "exact"
+    assert exact("p", "w", "t", 10.0, 10.1, "1").status == "not reproduced"
+    assert within("p", "w", "t", 10.0, 11.0, "1", 0.2).status == "reproduced"
+    assert within("p", "w", "t", 10.0, 13.0, "1", 0.2).status == "not reproduced"
+    assert below("p", "w", "t", 10.0, 9.0, "s").status == "bound"
+    assert below("p", "w", "t", 10.0, 11.0, "s").status == "not reproduced"
+
+
+def test_largest_error_over_the_design_space() -> None:
+    mean, largest = cnna.design_space_error()
+    assert mean < 0.003
+    assert largest < 0.007
+    assert np.isfinite(mean)
