@@ -64,10 +64,13 @@ class Gather:
     cache_line_misses: int
 
 
-def sample_positions(operator: Operator, variant: Variant, bound: int, seed: int) -> tuple[Rows, Rows]:
-    """Rows and columns of the nine samples at every position, int64 (positions, 9), clipped to the map.
+def sample_positions(
+    operator: Operator, variant: Variant, bound: int, seed: int, rounded: bool = True
+) -> tuple[Rows, Rows]:
+    """Rows and columns of the samples at every position, int64, clipped to the map.
 
-    Offsets are drawn evenly: from the whole map for ``deform``, from 0 .. bound otherwise.
+    Shape (positions, 9), or (positions, 36) if offsets are not ``rounded``: a fractional position is weighed from
+    its four neighbours. Offsets are drawn evenly: from the whole map for ``deform``, from 0 .. bound otherwise.
     """
     random = np.random.default_rng(seed)
     row, col = (a.reshape(-1, 1) for a in np.mgrid[0 : operator.rows, 0 : operator.cols])
@@ -82,8 +85,11 @@ def sample_positions(operator: Operator, variant: Variant, bound: int, seed: int
         high = bound if variant == "square" else 0
         grow = random.integers(0, high + 1, (shape[0], 1))
         add_r, add_c = grow * taps_r, grow * taps_c
-    rows = np.clip(row + taps_r + add_r, 0, operator.rows - 1)
-    cols = np.clip(col + taps_c + add_c, 0, operator.cols - 1)
+    rows, cols = row + taps_r + add_r, col + taps_c + add_c
+    if not rounded:
+        rows = np.concatenate([rows, rows, rows + 1, rows + 1], axis=1)
+        cols = np.concatenate([cols, cols + 1, cols, cols + 1], axis=1)
+    rows, cols = np.clip(rows, 0, operator.rows - 1), np.clip(cols, 0, operator.cols - 1)
     return rows.astype(np.int64), cols.astype(np.int64)
 
 
@@ -101,13 +107,14 @@ def gather(
     cache_bytes: int = 1 << 20,
     ways: int = 16,
     line_bytes: int = 64,
+    rounded: bool = True,
 ) -> Gather:
     """Simulate the gathers of a variant address by address.
 
     Clipping at the border can pile the samples of a position into fewer rows than the kernel has; such
     positions take longer, as they do in the buffer.
     """
-    rows, cols = sample_positions(operator, variant, bound, seed)
+    rows, cols = sample_positions(operator, variant, bound, seed, rounded)
     blocks = operator.channels // operator.lanes
     centre = np.repeat(np.arange(operator.rows, dtype=np.int64), operator.cols)
     missed = int(outside_window(rows, centre, bound + 1, bound + 1).sum())

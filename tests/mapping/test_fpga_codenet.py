@@ -157,3 +157,22 @@ def test_square_samples_lie_in_three_rows() -> None:
     rows, cols = sample_positions(Operator(20, 20, 16, 16, True), "square", 7, seed=1)
     assert max(len(set(group)) for group in rows.tolist()) == 3
     assert max(len(set(group)) for group in cols.tolist()) == 3
+
+
+def test_fractional_offsets_read_four_neighbours() -> None:
+    """36 reads: 18 cycles on two ports; unbounded, four times the random reads."""
+    operator = Operator(32, 32, 64, 64, True)
+    assert gather(operator, "bound", rounded=False).buffer_cycles == 18 * operator.groups
+    assert (
+        gather(operator, "deform", rounded=False).random_reads == 4 * gather(operator, "deform").random_reads
+    )
+    rows, _ = sample_positions(operator, "regular", 7, seed=0, rounded=False)
+    assert rows.shape == (1024, 36)
+    assert max(len(set(group)) for group in rows.tolist()) == 4
+
+
+def test_a_map_that_fits_the_cache_misses_each_line_once() -> None:
+    """64 x 64 x 256 bytes are the megabyte of the cache: regular samples touch its 16,384 lines once each."""
+    assert gather(Operator(64, 64, 256, 256, True), "regular").cache_line_misses == 16384
+    small = gather(Operator(64, 64, 256, 256, True), "deform", cache_bytes=1 << 14)
+    assert small.cache_line_misses > 100000
