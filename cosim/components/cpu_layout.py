@@ -36,6 +36,16 @@ class Context:
     layout: str
 
 
+def dense_conv(layers: LayerBatch) -> Mask:
+    """Convolutions that are not depthwise."""
+    return np.asarray(layers.op_class == OpClass.CONV)
+
+
+def any_conv(layers: LayerBatch) -> Mask:
+    """Dense, grouped and depthwise convolutions."""
+    return np.asarray(layers.op_class <= OpClass.DEPTHWISE_CONV)
+
+
 def spatial(layers: LayerBatch) -> Mask:
     """Convolutions whose input is not already the left matrix of a product."""
     window = layers.R * layers.S * layers.stride_h * layers.stride_w
@@ -60,8 +70,10 @@ def conversion_cycles(
 ) -> Array:
     """Changing the layout of activations around a convolution that runs on its own."""
     if not context.standalone:
-        return np.zeros(layers.size)
-    conv = layers.of_class(OpClass.CONV, OpClass.DEPTHWISE_CONV)
+        # Heads are split off and put back: the right operand, and the narrower of left operand and result.
+        heads = layers.w_elems + np.minimum(layers.x_elems, layers.y_elems)
+        return np.asarray((layers.op_class == OpClass.MATMUL) * heads * runtime.split_heads_cycles)
+    conv = any_conv(layers)
     if kernel.x_bits < 16:
         if not runtime.transposes_int8:
             return np.zeros(layers.size)
@@ -100,7 +112,7 @@ def packing_cycles(kernel: Kernel, layers: LayerBatch, runtime: Runtime, ports: 
     lines = layers.w_elems * kernel.w_bits / 8 / LINE_BYTES
     if runtime.weight_cycles and kernel.form != "gemm":
         per_call = np.where(
-            layers.of_class(OpClass.DEPTHWISE_CONV),
+            layers.op_class == OpClass.DEPTHWISE_CONV,
             layers.w_elems * runtime.group_weight_cycles,
             lines * runtime.weight_cycles,
         )
@@ -129,7 +141,7 @@ def requantise_cycles(kernel: Kernel, layers: LayerBatch, ports: Ports, costs: L
 def scratch_elems(kernel: Kernel, layers: LayerBatch, runtime: Runtime, context: Context) -> Array:
     """Elements of temporary copies that a call writes: converted activations, im2col, packed weights."""
     total: Array = np.zeros(layers.size)
-    conv = layers.of_class(OpClass.CONV, OpClass.DEPTHWISE_CONV)
+    conv = any_conv(layers)
     integer = kernel.x_bits < 16
     blocked = (integer and runtime.transposes_int8) or (
         kernel.form in ("direct", "depthwise")

@@ -47,6 +47,12 @@ class Runtime:
                      the vectors, without conversion
     depthwise_tile:  output columns of a depthwise kernel that share one load of the weights
     gemm_efficiency: rate of its matrix product on large square matrices over the port bound
+    folds:           operators that a fused graph computes inside the layer before, at no cost
+    applies_in_cache: operators that a fused graph applies to a layer's result while it is in cache: their
+                     instructions count, their bytes and their call do not
+    linear_passes:   further passes over the result of a linear layer in a graph (broadcasting the bias,
+                     restoring the shape), reads and writes counted apart
+    split_heads_cycles: cycles per element to bring the operands of attention products into place in a graph
     code:            operator -> its vector code
     nchw_code:       the same where the layout is channels-first
     """
@@ -62,6 +68,10 @@ class Runtime:
     plain_pointwise: bool = False
     depthwise_tile: float = 6.0
     gemm_efficiency: float = 1.0
+    folds: tuple[str, ...] = ()
+    applies_in_cache: tuple[str, ...] = ()
+    linear_passes: float = 0.0
+    split_heads_cycles: float = 0.0
     code: Mapping[str, VectorCode] = field(default_factory=dict)
     nchw_code: Mapping[str, VectorCode] = field(default_factory=dict)
 
@@ -103,6 +113,8 @@ _ORT_CODE = {
     "softmax": VectorCode(special=9.3),
     "gelu": VectorCode(special=32.0),
     "layer_norm": VectorCode(simple=1.0, lane_bits=128),
+    "relu6": VectorCode(simple=1.0, lane_bits=128),
+    "hardswish": VectorCode(simple=1.0, lane_bits=128),
     "global_avg_pool": VectorCode(simple=2.7, lane_bits=128),
     "avg_pool": VectorCode(simple=1.25, lane_bits=128, overlaps=False),
     "max_pool": VectorCode(simple=1.25, lane_bits=128, overlaps=False),
@@ -118,8 +130,18 @@ _TORCH_CODE = {
 }
 
 RUNTIMES: Mapping[str, Runtime] = {
-    "bare": Runtime("bare", code=_BARE),
-    "onnxruntime": Runtime("onnxruntime", _LIBRARY, blocks_layout=True, transposes_int8=True, code=_ORT_CODE),
+    "bare": Runtime("bare", code=_BARE, folds=("batch_norm", "relu", "relu6")),
+    "onnxruntime": Runtime(
+        "onnxruntime",
+        _LIBRARY,
+        blocks_layout=True,
+        transposes_int8=True,
+        folds=("batch_norm", "relu"),
+        applies_in_cache=("relu6", "hardswish"),
+        linear_passes=3.0,
+        split_heads_cycles=0.9,
+        code=_ORT_CODE,
+    ),
     "torch": Runtime(
         "torch",
         _LIBRARY,

@@ -192,26 +192,26 @@ class SimdCpuModel(MachineModel):
         """Counts for every layer; see Eq. 1 of the module."""
         clock, levels = params["core.clock_hz"], levels_of(params)
         work = choose(layers, params, plan)
-        active = 1.0 - self._folded(layers, params)
+        active, computed = self._active(layers, params)
         vector_cycles, streams = self._vector_cycles(layers, params)
         moved = np.where(layers.is_mac, work.moved_bytes, self._operand_bytes(layers, params) * active)
         share = self._balance(layers, params["core.count"]) * clock
         s_per_byte = levels.s_per_byte(moved)
-        vector_s = (work.cycles + vector_cycles * active) / share
+        vector_s = (work.cycles + vector_cycles * computed) / share
         level_s = moved * s_per_byte
         kernel_s = np.maximum(vector_s, level_s)
         cold = self._cold_bytes(layers, params, moved, work.scratch_bytes)
         # A streamed operand is prefetched behind the computation; strided ones wait.
         memory_s = cold * levels.memory_s_per_byte
-        memory_s = np.where(streams, np.maximum(memory_s - kernel_s, 0.0), memory_s)
+        if np.any(cold):
+            memory_s = np.maximum(memory_s - kernel_s * streams, 0.0)
         # Beyond the private caches the shorter of computing and transfer is only partly hidden by the longer.
-        exposed = (moved > levels.l2_bytes) * params["caches.l3_exposed"]
-        memory_s = memory_s + exposed * np.minimum(vector_s, work.waited_bytes * s_per_byte)
+        waited = work.waited_bytes * ((moved > levels.l2_bytes) * params["caches.l3_exposed"])
+        memory_s = memory_s + np.minimum(params["caches.l3_exposed"] * vector_s, waited * s_per_byte)
         call = self._call_s(layers, params) * active
-        layout_s = work.layout / share
+        layout_s = work.layout / share + self._graph_bytes(layers, params) * s_per_byte
         latency = call + layout_s + kernel_s + memory_s
-        peak = self.peak_macs_per_s(params)
-        busy = np.where(latency > 0, latency, 1.0)
+        busy = np.maximum(latency, 1e-30) * self.peak_macs_per_s(params)
         return Estimate(
             stages=(
                 Stage("call", {"host call": np.asarray(call)}),
@@ -220,7 +220,7 @@ class SimdCpuModel(MachineModel):
                 Stage("memory", {"memory": np.asarray(memory_s)}),
             ),
             actions={("memory", "byte"): cold},
-            utilization=np.asarray(np.minimum(layers.macs / (busy * peak), 1.0)),
+            utilization=np.asarray(np.minimum(layers.macs / busy, 1.0)),
             columns={
                 "mode": work.code,
                 "working_set_bytes": moved,
@@ -244,7 +244,7 @@ class SimdCpuModel(MachineModel):
         # Narrow code issues one dependent instruction a cycle; wide code fills the multiplier pipes.
         per_cycle = np.where(narrow > 0, narrow / 32.0, ports.vector_bits / bits * ports.multiply)
         streams = np.asarray([code.overlaps for code in rows]) & ~layers.is_mac
-        return np.asarray(work / per_cycle), streams | layers.of_class(OpClass.LINEAR)
+        return np.asarray(work / per_cycle), streams | (layers.op_class == OpClass.LINEAR)
 
     @staticmethod
     def _call_s(layers: LayerBatch, params: Params) -> Array:
@@ -261,11 +261,17 @@ class SimdCpuModel(MachineModel):
         return np.asarray(call + params["runtime.fork_join_s"] * np.minimum(params["core.count"] - 1.0, 1.0))
 
     @staticmethod
-    def _folded(layers: LayerBatch, params: Params) -> Array:
-        """1 where a fused graph computes the layer inside the one before."""
+    def _active(layers: LayerBatch, params: Params) -> tuple[Array, Array]:
+        """(1 where a layer is called on its own, 1 where its instructions are executed), else 0.
+
+        A fused graph folds some operators into the layer before, and applies others to its result in cache.
+        """
         if params.option("runtime.graph") != "fused":
-            return np.zeros(layers.size)
-        return np.asarray([op in ("batch_norm", "relu", "relu6") for op in layers.ops], dtype=np.float64)
+            return np.ones(layers.size), np.ones(layers.size)
+        runtime = runtime_of(params)
+        folded = np.asarray([op in runtime.folds for op in layers.ops])
+        in_cache = np.asarray([op in runtime.applies_in_cache for op in layers.ops])
+        return np.asarray(1.0 - (folded | in_cache)), np.asarray(1.0 - folded)
 
     @staticmethod
     def _balance(layers: LayerBatch, cores: Value) -> Array:
@@ -279,6 +285,15 @@ class SimdCpuModel(MachineModel):
         """Bytes of operands and result at the machine's precision, at least a byte an element."""
         elem_bytes = max(_BITS[params.option("datapath.precision")], 8.0) / 8
         return (layers.x_elems + layers.w_elems + layers.y_elems) * elem_bytes
+
+    @staticmethod
+    def _graph_bytes(layers: LayerBatch, params: Params) -> Array:
+        """Bytes of the further passes over the result of linear layers on more than one row inside a graph."""
+        if params.option("runtime.graph") != "fused":
+            return np.zeros(layers.size)
+        several = (layers.op_class == OpClass.LINEAR) & (layers.N * layers.P * layers.Q > 1)
+        elem_bytes = max(_BITS[params.option("datapath.precision")], 8.0) / 8
+        return np.asarray(several * layers.y_elems * elem_bytes * runtime_of(params).linear_passes)
 
     @staticmethod
     def _cold_bytes(layers: LayerBatch, params: Params, moved: Array, scratch: Array) -> Array:

@@ -15,6 +15,7 @@ from cosim.components.cpu_layout import (
     Context,
     LayoutCosts,
     conversion_cycles,
+    dense_conv,
     im2col_cycles,
     packing_cycles,
     pointer_cycles,
@@ -110,7 +111,7 @@ def candidates(params: Params) -> tuple[str, ...]:
 
 def fits(kernel: Kernel, layers: LayerBatch) -> Mask:
     """Layers that the kernel's form can compute."""
-    dense, depthwise = layers.of_class(OpClass.CONV), _depthwise(layers)
+    dense, depthwise = dense_conv(layers), _depthwise(layers)
     if kernel.form == "depthwise":
         return depthwise
     if kernel.form == "sliding":
@@ -125,18 +126,18 @@ def fits(kernel: Kernel, layers: LayerBatch) -> Mask:
 
 
 def _depthwise(layers: LayerBatch) -> Mask:
-    return np.asarray(layers.of_class(OpClass.DEPTHWISE_CONV) & (layers.C == 1))
+    return np.asarray((layers.op_class == OpClass.DEPTHWISE_CONV) & (layers.C == 1))
 
 
 def _turned(layers: LayerBatch, params: Params) -> Mask:
     """Pointwise convolutions that the runtime computes on the channels-first plane as it is."""
     plain = runtime_of(params).plain_pointwise and params.option("runtime.layout") == "nchw"
-    return np.asarray(plain & layers.of_class(OpClass.CONV) & ~spatial(layers))
+    return np.asarray(plain & dense_conv(layers) & ~spatial(layers))
 
 
 def _offered(kernel: Kernel, layers: LayerBatch, params: Params) -> Mask:
     """Layers for which the runtime would take this kernel unasked."""
-    runtime, dense = runtime_of(params), layers.of_class(OpClass.CONV) & (layers.G == 1)
+    runtime, dense = runtime_of(params), dense_conv(layers) & (layers.G == 1)
     if not runtime.kernels:
         return np.ones(layers.size, dtype=np.bool_)
     if kernel.precision == "fp32" and kernel.form == "gemm":
@@ -167,7 +168,10 @@ def choose(layers: LayerBatch, params: Params, plan: Plan) -> Chosen:
     best: Array = np.full(layers.size, np.inf)
     zero: Array = np.zeros(layers.size)
     out = Chosen(zero, zero, zero, zero, zero, zero, zero)
+    named = frozenset(np.unique(chosen).tolist())
     for index, (name, kernel) in enumerate(KERNELS.items(), start=1):
+        if not (name in automatic and 0 in named) and not (index in named and supported(kernel, params)):
+            continue
         wanted = (chosen == index) & supported(kernel, params)
         if name in automatic:
             wanted = wanted | ((chosen == 0) & _offered(kernel, layers, params))

@@ -103,14 +103,12 @@ def _valid_share(
     taps: Array, outputs: Array, inputs: Array, stride: Array, dilation: Array, pad: Array
 ) -> Array:
     """Share of (output, tap) pairs along one dimension whose input exists."""
-    before = np.floor(pad / 2)
-    share = np.zeros_like(taps)
-    for tap in range(int(taps.max(initial=1.0))):
-        offset = tap * dilation - before
-        first = np.maximum(np.ceil(-offset / stride), 0.0)
-        last = np.minimum(np.floor((inputs - 1 - offset) / stride), outputs - 1)
-        share = share + np.where(tap < taps, np.maximum(last - first + 1, 0.0), 0.0)
-    return share / (taps * outputs)
+    tap = np.arange(float(taps.max(initial=1.0)))[:, np.newaxis]
+    offset = tap * dilation - np.floor(pad / 2)
+    first = np.maximum(np.ceil(-offset / stride), 0.0)
+    last = np.minimum(np.floor((inputs - 1 - offset) / stride), outputs - 1)
+    valid = np.maximum(last - first + 1, 0.0) * (tap < taps)
+    return np.asarray(valid.sum(axis=0) / (taps * outputs))
 
 
 def valid_row_taps(layers: LayerBatch) -> Array:
