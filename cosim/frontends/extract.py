@@ -26,7 +26,7 @@ def extract(
     Parameters
     ----------
     model_ref:   ``path/file.py:Name``, ``package.module:Name``, ``hf:ViTConfig`` or ``network.onnx``, each with
-                  optional arguments ``?key=value,...``
+                 optional arguments ``?key=value,...``
     input_shapes: ``1x3x224x224`` or ``input_ids:1x128:int64``, several separated by commas; may be left out for an
                  image model of transformers and for an ONNX file that states its shapes
     overrides:   further arguments, as a mapping or as texts ``key=value``

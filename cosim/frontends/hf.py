@@ -11,9 +11,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from cosim.frontends.errors import ExtractError, missing_extra
+from cosim.frontends.errors import ExtractError, missing_extra, spelled
 from cosim.frontends.input_spec import InputSpec
-from cosim.spec.problems import nearest_hint
 
 IMAGENET_CLASSES = 1000
 
@@ -69,9 +68,9 @@ def _library() -> Any:
 def _classes(transformers: Any, name: str) -> tuple[Any, Any]:
     if name not in dir(transformers):
         names = [n for n in dir(transformers) if n.endswith(("Config", "Model", "ForImageClassification"))]
-        hint = nearest_hint(name, names)
+        hint = spelled(name, names)
         raise ExtractError(
-            f"hf:{name}: transformers has no {name}, allowed a configuration or model class, {hint}"
+            f"hf:{name}: transformers has no {name}, allowed a configuration or model class{hint}"
         )
     found = getattr(transformers, name)
     if not name.endswith("Config"):
@@ -97,9 +96,9 @@ def _config(config_class: Any, arguments: Mapping[str, Any]) -> Any:
     known = set(config.to_dict()) | set(getattr(config, "attribute_map", {})) | {"num_labels"}
     for key in arguments:
         if key not in known:
-            hint = nearest_hint(key, known)
+            hint = spelled(key, known)
             raise ExtractError(
-                f"hf:{config_class.__name__}: found argument {key!r}, allowed its fields, {hint}"
+                f"hf:{config_class.__name__}: found argument {key!r}, allowed its fields{hint}"
             )
     try:
         config = config_class(**arguments)

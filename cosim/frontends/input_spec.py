@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cosim.frontends.errors import ExtractError
-from cosim.spec.problems import nearest_hint
+from cosim.frontends.errors import ExtractError, spelled
 
 DTYPES = ("float32", "float16", "bfloat16", "float64", "int64", "int32", "int16", "int8", "uint8", "bool")
 _SIZES = re.compile(r"[1-9][0-9]*(x[1-9][0-9]*)*\Z")
@@ -57,8 +56,6 @@ def _one(text: str) -> InputSpec:
     if len(parts) != 1 or not _SIZES.match(parts[0]) or (name and not name.isidentifier()):
         raise ExtractError(f"input shape: found {text!r}, allowed {_FORM}")
     if dtype and dtype not in DTYPES:
-        hint = nearest_hint(dtype, DTYPES)
-        raise ExtractError(
-            f"input shape: found type {dtype!r}, allowed {', '.join(DTYPES)}{hint and ', ' + hint}"
-        )
+        hint = spelled(dtype, DTYPES)
+        raise ExtractError(f"input shape: found type {dtype!r}, allowed {', '.join(DTYPES)}{hint}")
     return InputSpec(name, tuple(int(n) for n in parts[0].split("x")), dtype)

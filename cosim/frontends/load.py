@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import logging
 import sys
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cosim.frontends.errors import ExtractError, missing_extra
+from cosim.frontends.errors import ExtractError, missing_extra, spelled
 from cosim.frontends.reference import Reference
 from cosim.spec.problems import nearest_hint
 
@@ -49,10 +50,27 @@ def load_module(reference: Reference) -> Any:
         raise ExtractError(
             f"{reference}: found a {type(found).__name__}, allowed a torch.nn.Module or its builder"
         )
+    _check_arguments(found, reference)
     module = _build(torch, found, reference.arguments, str(reference))
     if not isinstance(module, torch.nn.Module):
         raise ExtractError(f"{reference}: built a {type(module).__name__}, allowed a torch.nn.Module")
     return module.to("meta")
+
+
+def _check_arguments(builder: Any, reference: Reference) -> None:
+    """Refuse an argument that the builder does not take, with the nearest one that it does."""
+    try:
+        parameters = inspect.signature(builder).parameters
+    except (TypeError, ValueError):
+        return
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    for key in reference.arguments:
+        if key not in parameters:
+            known = ", ".join(parameters) or "none"
+            raise ExtractError(
+                f"{reference}: found argument {key!r}, allowed {known}{spelled(key, parameters)}"
+            )
 
 
 def _build(torch: Any, builder: Any, arguments: Mapping[str, Any], where: str) -> Any:

@@ -28,7 +28,7 @@ def vector(
 
     ``x_bits`` is the width of the operand that carries most bits (an index or mask beside it has another width).
     """
-    reads = list({t.name: t for t in operands if t.kind is not Kind.PARAMETER}.values())
+    reads = list({t.name: t for t in operands if t.kind is not Kind.PARAMETER and not _is_scalar(t)}.values())
     parameters = list({t.root: t for t in operands if t.kind is Kind.PARAMETER}.values())
     widest = max(reads, key=lambda t: t.distinct * t.bits, default=output)
     layer = vector_layer(
@@ -45,9 +45,16 @@ def vector(
     return graph.emit(layer, operands, output, hint=hint, parameters=parameters)
 
 
-def unknown(graph: GraphBuilder, short_name: str, operands: Sequence[Tensor], output: Tensor) -> Tensor:
+def _is_scalar(tensor: Tensor) -> bool:
+    """A constant of one element is part of the instruction, not of the traffic."""
+    return tensor.kind is Kind.CONSTANT and tensor.elems == 1
+
+
+def unknown(graph: GraphBuilder, short_name: str, operands: Sequence[Tensor], *outputs: Tensor) -> Tensor:
     """An operator without a model: its bytes are counted, its name survives as the last part of the layer's name."""
-    return vector(graph, "unknown", operands, output, hint=short_name)
+    whole = replace(outputs[0], shape=(sum(o.elems for o in outputs),))
+    done = vector(graph, "unknown", operands, whole, hint=short_name)
+    return replace(outputs[0], kind=done.kind)
 
 
 def conv_name(groups: int, channels: int, transposed: bool) -> str:

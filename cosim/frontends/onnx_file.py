@@ -73,14 +73,27 @@ def _convert(onnx: Any, place: str, graph: GraphBuilder, source: OnnxGraph, node
         uses=source.uses[node.output[0]] if node.output else 0,
     )
     with graph.operator(operator, call.module):
-        done = tuple(graph.constant(o, _fill(call)) for o in outputs) if folds else convert(graph, call, source.uses)
+        done = (
+            tuple(graph.constant(o, _fill(call)) for o in outputs)
+            if folds
+            else convert(graph, call, source.uses)
+        )
     for tensor in done:
         source.tensors[tensor.name] = tensor
 
 
 def _fill(call: OnnxNode) -> float | None:
     """The common value of a constant that another operator only spreads (exporters write absent biases so)."""
-    spread = call.op in ("Expand", "Reshape", "Identity", "Cast", "CastLike", "Squeeze", "Unsqueeze", "Transpose")
+    spread = call.op in (
+        "Expand",
+        "Reshape",
+        "Identity",
+        "Cast",
+        "CastLike",
+        "Squeeze",
+        "Unsqueeze",
+        "Transpose",
+    )
     return call.given[0].fill if spread and call.given else None
 
 

@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from cosim.frontends.errors import ExtractError, missing_extra
+from cosim.frontends.errors import ExtractError, missing_extra, spelled
 from cosim.frontends.graph import Kind, Tensor
 from cosim.frontends.input_spec import InputSpec
 from cosim.spec.problems import nearest_hint
@@ -116,8 +116,8 @@ def _fix_sizes(path: str, real: Sequence[Any], inputs: Sequence[InputSpec]) -> N
     names = [i.name for i in real]
     for position, spec in enumerate(inputs):
         if spec.name and spec.name not in names:
-            hint = nearest_hint(spec.name, names)
-            raise ExtractError(f"{path}: has no input {spec.name!r}, allowed {', '.join(names)}, {hint}")
+            hint = spelled(spec.name, names)
+            raise ExtractError(f"{path}: has no input {spec.name!r}, allowed {', '.join(names)}{hint}")
         if not spec.name and position >= len(names):
             raise ExtractError(
                 f"{path}: found {len(inputs)} input shapes, allowed {len(names)} ({', '.join(names)})"

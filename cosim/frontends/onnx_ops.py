@@ -34,7 +34,7 @@ def convert(graph: GraphBuilder, node: OnnxNode, uses: Mapping[str, int]) -> tup
     elif name in VECTOR:
         done = vector(graph, VECTOR[name], node.given, node.outputs[0])
     else:
-        done = unknown(graph, name, node.given, node.outputs[0])
+        done = unknown(graph, name, node.given, *node.outputs)
     return (done, *(graph.also(o, done) for o in node.outputs[1:]))
 
 
@@ -245,6 +245,14 @@ def _cast(graph: GraphBuilder, node: OnnxNode) -> Tensor:
     return vector(graph, "cast", (x,), y) if x.bits != y.bits and x.runtime else graph.fold(x, y)
 
 
+def _expand(graph: GraphBuilder, node: OnnxNode) -> Tensor:
+    """A repetition is written out, unless nothing is repeated or a trained tensor can be read again in place."""
+    x, y = node.given[0], node.outputs[0]
+    if x.elems == y.elems or not x.runtime:
+        return graph.alias(x, y)
+    return vector(graph, "copy", (x,), y)
+
+
 def _data(op: str) -> Handler:
     """Only the first input carries data; the others are sizes, pads or axes."""
     return lambda graph, node: vector(graph, op, node.given[:1], node.outputs[0])
@@ -294,7 +302,7 @@ HANDLERS: dict[str, Handler] = {
     "Cast": _cast,
     "Pad": _data("pad"),
     "Slice": _data("slice"),
-    "Expand": _data("copy"),
+    "Expand": _expand,
     "Tile": _data("copy"),
     "QuantizeLinear": _data("quantize"),
     "DynamicQuantizeLinear": _data("quantize"),

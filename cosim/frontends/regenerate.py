@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cosim.frontends.catalogue import CATALOGUE
-from cosim.frontends.errors import ExtractError
+from cosim.frontends.errors import ExtractError, spelled
 from cosim.frontends.extract import extract
 from cosim.ir.workload_file import save_workload
 from cosim.spec.locate import ROOT
-from cosim.spec.problems import nearest_hint
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,8 +24,8 @@ def regenerate(names: Sequence[str] = (), folder: Path | None = None) -> list[Pa
     target = folder or ROOT / "workloads"
     for name in names:
         if name not in CATALOGUE:
-            hint = nearest_hint(name, CATALOGUE)
-            raise ExtractError(f"{name}: no such shipped network, allowed {', '.join(CATALOGUE)}, {hint}")
+            hint = spelled(name, CATALOGUE)
+            raise ExtractError(f"{name}: no such shipped network, allowed {', '.join(CATALOGUE)}{hint}")
     written: list[Path] = []
     for name in names or CATALOGUE:
         entry = CATALOGUE[name]

@@ -41,7 +41,7 @@ def convert(graph: GraphBuilder, call: Call) -> tuple[Tensor, ...]:
         elif name in VECTOR:
             first = vector(graph, VECTOR[name], call.tensors, call.output)
         else:
-            first = unknown(graph, name, call.tensors, call.output)
+            first = unknown(graph, name, call.tensors, *call.outputs)
         return (first, *(graph.also(o, first) for o in call.outputs[1:]))
 
 
@@ -162,6 +162,8 @@ def _sdpa(graph: GraphBuilder, call: Call) -> Tensor:
 
 def _deform(graph: GraphBuilder, call: Call) -> Tensor:
     """cosim::deform_conv2d(x, offset, weight, bias, stride, padding, dilation, groups, bilinear)."""
+    if call.operator.startswith("torchvision"):
+        return _deform_torchvision(graph, call)
     padding = ints(call.get(5, "padding"), 2)
     return deformable(
         graph,
@@ -175,6 +177,26 @@ def _deform(graph: GraphBuilder, call: Call) -> Tensor:
         dilation=ints(call.get(6, "dilation"), 2),
         groups=int(call.get(7, "groups")),
         bilinear=bool(call.get(8, "bilinear")),
+    )
+
+
+def _deform_torchvision(graph: GraphBuilder, call: Call) -> Tensor:
+    """torchvision::deform_conv2d(input, weight, offset, mask, bias, stride_h, stride_w, pad_h, pad_w, dilation_h,
+    dilation_w, groups, offset_groups, use_mask)."""
+    sizes = [int(call.get(i, "")) for i in range(5, 12)]
+    return deformable(
+        graph,
+        call.tensor(0, "input"),
+        call.tensor(2, "offset"),
+        call.tensor(1, "weight"),
+        call.optional(4, "bias"),
+        call.output,
+        stride=sizes[0:2],
+        padding=[*sizes[2:4], *sizes[2:4]],
+        dilation=sizes[4:6],
+        groups=sizes[6],
+        bilinear=True,
+        mask=call.optional(3, "mask") if call.get(13, "use_mask", False) else None,
     )
 
 

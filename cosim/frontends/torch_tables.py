@@ -23,7 +23,7 @@ PARTS = _names(
 FOLDED = _names(
     "dropout alpha_dropout feature_dropout native_dropout identity lift_fresh_copy lift_fresh lift _assert_async "
     "_assert_tensor_metadata _assert_scalar sym_constrain_range_for_size item resolve_conj resolve_neg "
-    "requires_grad wrap_with_set_grad_enabled"
+    "requires_grad"
 )
 
 
