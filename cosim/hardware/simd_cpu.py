@@ -192,12 +192,12 @@ class SimdCpuModel(MachineModel):
         """Counts for every layer; see Eq. 1 of the module."""
         clock, levels = params["core.clock_hz"], levels_of(params)
         work = choose(layers, params, plan)
-        active, computed = self._active(layers, params)
-        vector_cycles, streams = self._vector_cycles(layers, params)
+        active, folded = self._active(layers, params)
+        vector_cycles, streams = self._vector_cycles(layers, params, folded)
         moved = np.where(layers.is_mac, work.moved_bytes, self._operand_bytes(layers, params) * active)
         share = self._balance(layers, params["core.count"]) * clock
         s_per_byte = levels.s_per_byte(moved)
-        vector_s = (work.cycles + vector_cycles * computed) / share
+        vector_s = (work.cycles + vector_cycles) / share
         level_s = moved * s_per_byte
         kernel_s = np.maximum(vector_s, level_s)
         cold = self._cold_bytes(layers, params, moved, work.scratch_bytes)
@@ -231,8 +231,12 @@ class SimdCpuModel(MachineModel):
         )
 
     @staticmethod
-    def _vector_cycles(layers: LayerBatch, params: Params) -> tuple[Array, Mask]:
-        """Cycles of the operators without multiply-accumulates, and where operands are streamed in order."""
+    def _vector_cycles(layers: LayerBatch, params: Params, folded: Mask) -> tuple[Array, Mask]:
+        """Cycles of the operators without multiply-accumulates, and where operands are streamed in order.
+
+        A folded operator is one instruction per register of results inside the kernel before it: the maximum of
+        a ReLU, or the bias that batch normalisation becomes.
+        """
         runtime, layout, ports = runtime_of(params), params.option("runtime.layout"), ports_of(params)
         bits = max(_BITS[params.option("datapath.precision")], 8.0)
         codes = {op: runtime.code_of(op, layout) for op in set(layers.ops)}
@@ -240,9 +244,9 @@ class SimdCpuModel(MachineModel):
         simple = np.asarray([code.simple for code in rows])
         special = np.asarray([code.special for code in rows])
         narrow = np.asarray([float(code.lane_bits) for code in rows])
-        work = layers.simple_ops * simple + layers.special_ops * special
+        work = np.where(folded, layers.y_elems, layers.simple_ops * simple + layers.special_ops * special)
         # Narrow code issues one dependent instruction a cycle; wide code fills the multiplier pipes.
-        per_cycle = np.where(narrow > 0, narrow / 32.0, ports.vector_bits / bits * ports.multiply)
+        per_cycle = np.where((narrow > 0) & ~folded, narrow / 32.0, ports.vector_bits / bits * ports.multiply)
         streams = np.asarray([code.overlaps for code in rows]) & ~layers.is_mac
         return np.asarray(work / per_cycle), streams | (layers.op_class == OpClass.LINEAR)
 
@@ -261,17 +265,17 @@ class SimdCpuModel(MachineModel):
         return np.asarray(call + params["runtime.fork_join_s"] * np.minimum(params["core.count"] - 1.0, 1.0))
 
     @staticmethod
-    def _active(layers: LayerBatch, params: Params) -> tuple[Array, Array]:
-        """(1 where a layer is called on its own, 1 where its instructions are executed), else 0.
+    def _active(layers: LayerBatch, params: Params) -> tuple[Array, Mask]:
+        """(1 where a layer is called on its own and 0 elsewhere, where it is folded into the layer before).
 
         A fused graph folds some operators into the layer before, and applies others to its result in cache.
         """
         if params.option("runtime.graph") != "fused":
-            return np.ones(layers.size), np.ones(layers.size)
+            return np.ones(layers.size), np.zeros(layers.size, dtype=np.bool_)
         runtime = runtime_of(params)
         folded = np.asarray([op in runtime.folds for op in layers.ops])
         in_cache = np.asarray([op in runtime.applies_in_cache for op in layers.ops])
-        return np.asarray(1.0 - (folded | in_cache)), np.asarray(1.0 - folded)
+        return np.asarray(1.0 - (folded | in_cache)), folded
 
     @staticmethod
     def _balance(layers: LayerBatch, cores: Value) -> Array:

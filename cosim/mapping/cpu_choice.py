@@ -38,8 +38,9 @@ from cosim.mapping.cpu_tiles import (
 )
 from cosim.mapping.plan import Plan
 
-# Words of the kernel codes: code 0 is a layer without multiply-accumulates.
-MODES = ("vector", *KERNELS)
+# Words of the kernel codes: code 0 is a layer without multiply-accumulates, the last one a layer that a fused
+# graph computes inside the layer before.
+MODES = ("vector", *KERNELS, "folded")
 
 
 @dataclass(frozen=True)
