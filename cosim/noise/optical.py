@@ -210,7 +210,10 @@ class _Frames:
         self.weights = {name: _dilated(part, shape.dilation) for name, part in ws.items()}
         self.kernel = next(iter(self.weights.values())).shape[-2:]
         self.outputs = (x.shape[-2] - self.kernel[0] + 1, x.shape[-1] - self.kernel[1] + 1)
-        self.size = (fast_length(x.shape[-2]), fast_length(x.shape[-1]))
+        # A 1x1 kernel has a flat spectrum: its fields need no transform.
+        self.point = self.kernel == (1, 1)
+        rows, columns = x.shape[-2:]
+        self.size = (rows, columns) if self.point else (fast_length(rows), fast_length(columns))
         peak = x.abs().max()
         self.inputs = {
             name: self._forward(quantise(part, setup.x_bits, peak)).reshape(
@@ -230,20 +233,22 @@ class _Frames:
 
     @property
     def _spectrum_size(self) -> tuple[int, int]:
-        return self.size if self.setup.complex_kernel else (self.size[0], self.size[1] // 2 + 1)
+        half = self.size[1] // 2 + 1
+        return self.size if self.setup.complex_kernel or self.point else (self.size[0], half)
 
     def _forward(self, x: Tensor) -> Tensor:
         import torch
 
+        if self.point:
+            return x
         whole: Tensor = (torch.fft.fft2 if self.setup.complex_kernel else torch.fft.rfft2)(x, s=self.size)
         return whole
 
     def _backward(self, spectrum: Tensor) -> Tensor:
         import torch
 
-        fields: Tensor = (torch.fft.ifft2 if self.setup.complex_kernel else torch.fft.irfft2)(
-            spectrum, s=self.size
-        )
+        back = torch.fft.ifft2 if self.setup.complex_kernel else torch.fft.irfft2
+        fields: Tensor = spectrum if self.point else back(spectrum, s=self.size)
         rows, columns = self.outputs
         return fields[..., : rows : self.shape.stride[0], : columns : self.shape.stride[1]]
 
@@ -264,6 +269,12 @@ class _Frames:
     def _field(self, x: Tensor, mask: Tensor) -> Tensor:
         if not self._summed:
             return self._backward(x * mask[None])
+        if self.point:
+            import torch
+
+            kernel = mask[..., 0, 0]
+            point = torch.einsum("ngchw,gkc->ngkhw", x[:, :, 0].to(kernel.dtype), kernel)
+            return self._backward(point.unsqueeze(3))
         # Sum over channels as one matrix product a frequency: (f, g, n, c) @ (f, g, c, k).
         left = x[:, :, 0].permute(3, 4, 1, 0, 2)
         product = left @ mask.permute(3, 4, 0, 2, 1)

@@ -1,0 +1,121 @@
+"""A torch network whose convolutions and linear layers run on the light, layer by layer.
+
+Imported only where torch is wanted. Everything but ``nn.Conv2d`` and ``nn.Linear`` stays as it is: that is what the
+companion computes, in floating point.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cosim.components.params import Params
+from cosim.ir.layer import Layer, mac_layer
+from cosim.noise.optical import Setup, Shape, convolve
+from cosim.noise.optical_setup import Imperfections, setup_for
+
+
+@dataclass(frozen=True)
+class LayerNoise:
+    """What one layer returned in the last pass: measured and expected signal-to-noise ratio in dB."""
+
+    name: str
+    snr_db: float
+    predicted_snr_db: float
+    setup: Setup
+
+
+class OpticalLayer(nn.Module):
+    """A convolution or linear layer on the light; tokens of a linear layer are the pixels of a 1x1 convolution."""
+
+    def __init__(
+        self, name: str, inner: nn.Conv2d | nn.Linear, params: Params, change: Imperfections, seed: int
+    ) -> None:
+        super().__init__()
+        self.name, self.inner, self.params, self.change = name, inner, params, change
+        self.generator = torch.Generator(device=inner.weight.device).manual_seed(seed)
+        self.last: LayerNoise | None = None
+        self._setups: dict[tuple[int, ...], Setup | None] = {}
+
+    def _shape(self) -> Shape:
+        if isinstance(self.inner, nn.Linear):
+            return Shape()
+        conv = self.inner
+        if isinstance(conv.padding, str):
+            raise ValueError(f"layer {self.name}: found padding {conv.padding!r}, allowed numbers")
+        (p, q), (a, b), (c, d) = conv.padding, conv.stride, conv.dilation
+        return Shape((a, b), (p, q, p, q), (c, d), conv.groups)
+
+    def _layer(self, x: Tensor, w: Tensor, shape: Shape) -> Layer:
+        high, wide = (
+            (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
+            for size, before, after, dilation, kernel, stride in zip(
+                x.shape[2:],
+                shape.padding[:2],
+                shape.padding[2:],
+                shape.dilation,
+                w.shape[2:],
+                shape.stride,
+                strict=True,
+            )
+        )
+        groups = shape.groups
+        return mac_layer(
+            self.name,
+            "conv" if groups == 1 else "grouped_conv",
+            N=x.shape[0],
+            G=groups,
+            K=w.shape[0] // groups,
+            C=w.shape[1],
+            P=high,
+            Q=wide,
+            R=w.shape[2],
+            S=w.shape[3],
+            H=x.shape[2],
+            W=x.shape[3],
+            stride=shape.stride,
+            dilation=shape.dilation,
+            padding=shape.padding,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The layer of ``inner``, as the machine computes it; on the companion it is ``inner`` itself."""
+        linear = isinstance(self.inner, nn.Linear)
+        w = self.inner.weight[:, :, None, None] if linear else self.inner.weight
+        tokens = x.reshape(1, -1, x.shape[-1], 1).transpose(1, 2) if linear else x
+        shape = self._shape()
+        key = tuple(tokens.shape)
+        if key not in self._setups:
+            self._setups[key] = setup_for(self._layer(tokens, w, shape), self.params, self.change)
+        setup = self._setups[key]
+        if setup is None:
+            out: Tensor = self.inner(x)
+            return out
+        done = convolve(tokens, w, shape, setup, self.generator)
+        self.last = LayerNoise(self.name, done.snr_db, done.predicted_snr_db, setup)
+        if linear:
+            y = done.value.transpose(1, 2).reshape(*x.shape[:-1], w.shape[0])
+            return y if self.inner.bias is None else y + self.inner.bias
+        return done.value if self.inner.bias is None else done.value + self.inner.bias[:, None, None]
+
+
+def on_light(network: nn.Module, params: Params, change: Imperfections, seed: int = 0) -> nn.Module:
+    """A copy of ``network`` with every convolution and linear layer on the machine ``params``.
+
+    Each layer draws its noise from a generator of its own, so that a run repeats exactly for equal ``seed``.
+    """
+    copy = deepcopy(network).eval().requires_grad_(False)
+    found = [(n, m) for n, m in copy.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    for index, (name, module) in enumerate(found):
+        parent = copy.get_submodule(name.rpartition(".")[0])
+        layer = OpticalLayer(name, module, params, change, seed * 100_003 + index)
+        setattr(parent, name.rpartition(".")[2], layer)
+    return copy
+
+
+def noise_of(network: nn.Module) -> list[LayerNoise]:
+    """Signal-to-noise ratios of the last pass, in the order of the layers."""
+    return [m.last for m in network.modules() if isinstance(m, OpticalLayer) and m.last is not None]
