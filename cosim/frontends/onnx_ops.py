@@ -306,8 +306,9 @@ HANDLERS: dict[str, Handler] = {
     "Tile": _data("copy"),
     "QuantizeLinear": _data("quantize"),
     "DynamicQuantizeLinear": _data("quantize"),
-    **{name: _data("sum") for name in ("ReduceSum", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare")},
+    **{name: _data("sum") for name in ("ReduceSum", "ReduceProd", "ReduceL1")},
     **{name: _data("max") for name in ("ReduceMax", "ReduceLogSumExp")},
     "ReduceMin": _data("min"),
+    **{name: _data("vector_norm") for name in ("ReduceL2", "ReduceSumSquare")},
     "CumSum": _data("cumsum"),
 }

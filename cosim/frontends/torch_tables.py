@@ -78,6 +78,7 @@ VECTOR: dict[str, str] = {
     **_same("min", "min amin all"),
     **_same("argmax", "argmax argmin"),
     **_same("variance", "var std var_mean std_mean"),
+    **_same("vector_norm", "linalg_vector_norm norm frobenius_norm"),
     **_same("cumsum", "cumsum"),
     **_same("copy", "clone repeat tile repeat_interleave flip copy"),
     **_same("concat", "cat concat stack hstack vstack"),

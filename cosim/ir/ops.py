@@ -133,6 +133,8 @@ OPS: dict[str, OpInfo] = _table(
     OpInfo("argmax", OpClass.ELEMENTWISE, simple_ops=1, per_input=True),
     # mean, difference, square, accumulate
     OpInfo("variance", OpClass.ELEMENTWISE, simple_ops=4, per_input=True),
+    # square, accumulate; the root is once per result
+    OpInfo("vector_norm", OpClass.ELEMENTWISE, simple_ops=2, per_input=True),
     OpInfo("cumsum", OpClass.ELEMENTWISE, simple_ops=1),
     OpInfo("embedding", OpClass.EMBEDDING),
     # Data movement: bytes are read and written, nothing is computed.
