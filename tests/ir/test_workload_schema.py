@@ -17,4 +17,6 @@ def test_schema_names_every_key_that_a_file_uses() -> None:
     document = load(ROOT / "workloads" / "codenet_b.yaml").data
     assert set(document) <= set(schema)
     assert {key for row in document["layers"] for key in row} <= set(layer)
-    assert {key for row in document["coverage"] for key in row} <= set(schema["coverage"]["items"]["properties"])
+    assert {key for row in document["coverage"] for key in row} <= set(
+        schema["coverage"]["items"]["properties"]
+    )
