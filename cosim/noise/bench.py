@@ -62,9 +62,7 @@ def naive_encode(words: Halfs) -> tuple[Halfs, npt.NDArray[np.int64]]:
     """Sign backup and the best of three forms per word, then pattern counts, one numpy pass a step."""
     backed = words | ((words >> np.uint16(15)) << np.uint16(14))
     low = backed & np.uint16(0x3FFF)
-    turned = (
-        (backed & np.uint16(0xC000)) | ((low << np.uint16(1)) & np.uint16(0x3FFF)) | (low >> np.uint16(13))
-    )
+    turned = (backed & np.uint16(0xC000)) | (low >> np.uint16(1)) | ((low & np.uint16(1)) << np.uint16(13))
     tail = np.array([0, 0] + [3] * 6 + [12] * 6 + [15, 15], np.uint16)
     forms = np.stack([backed, turned, (backed & np.uint16(0xFFF0)) | tail[backed & np.uint16(15)]])
     hard = np.bitwise_count((forms ^ (forms >> np.uint16(1))) & np.uint16(0x5555))
