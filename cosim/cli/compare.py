@@ -34,14 +34,20 @@ def command(
     \b
     cosim compare optical4f systolic_128 cpu_zen4 -w vit -w resnet50 --baseline gpu_rtx3090
     """
-    from cosim.engine import compare
+    from cosim.engine import compare, load_arch
 
-    comparison = compare(archs, workloads, baseline, batch=batch, seed=seed)
+    machines = [load_arch(arch) for arch in dict.fromkeys((*archs, *((baseline,) if baseline else ())))]
+    base = machines[-1] if baseline else None
+    comparison = compare(machines, workloads, base, batch=batch, seed=seed)
     if out is not None:
-        from cosim.results.files import write_comparison
+        from cosim.report.html import comparison_html
+        from cosim.results.files import write_atomic, write_comparison
 
         for path in write_comparison(comparison, out):
             click.echo(f"wrote {path}", err=True)
+        page = comparison_html(comparison, machines, f"{', '.join(comparison.workloads)}, batch {batch}")
+        write_atomic(out / "report.html", page)
+        click.echo(f"wrote {out / 'report.html'}", err=True)
     if as_json:
         click.echo(json.dumps(comparison.to_json(), allow_nan=False))
         return
