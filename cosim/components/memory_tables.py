@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 
 import numpy as np
 
@@ -179,12 +180,23 @@ class ArrayCost:
 
 
 def array_cost(name: str, capacity_bytes: Value) -> ArrayCost:
-    """Energy per bit and leakage of one bank of ``capacity_bytes`` (a number or an array) from table
-    ``name``.
+    """Energy per bit and leakage of one bank of ``capacity_bytes`` (a number or an array) from table ``name``.
 
     The energy of an access scales with its width; the tables hold 64-bit accesses. Raises
     :class:`MemoryTableError` for an unknown table or a size that it does not cover.
     """
+    if isinstance(capacity_bytes, float | int):
+        return _cost_of_one(name, float(capacity_bytes))
+    return _cost(name, capacity_bytes)
+
+
+@cache
+def _cost_of_one(name: str, capacity_bytes: float) -> ArrayCost:
+    """A single size: asked for again for every chunk of a sweep."""
+    return _cost(name, capacity_bytes)
+
+
+def _cost(name: str, capacity_bytes: Value) -> ArrayCost:
     table = array_table(name)
     _check_range(name, table, capacity_bytes)
     if len(table.capacity_bytes) == 1:

@@ -158,6 +158,8 @@ def test_resident_activations_leave_only_weights_outside() -> None:
     table = run(params, small, large)
     np.testing.assert_array_equal(table.columns["dram_write_bytes"], [0, 20000 * 256])
     assert table.columns["dram_read_bytes"][0] == 256 * 256
+    edges = np.asarray(table.resource_s["first_and_last_tile"]) * (256e9 * 0.9)
+    np.testing.assert_allclose(edges, [128 * 128, 128 * 128 + 128 + 128])
     vector = run(params, vector_layer("relu", "relu", x_elems=5000, y_elems=5000))
     assert column(vector, "dram_read_bytes") == column(vector, "dram_write_bytes") == 0
 

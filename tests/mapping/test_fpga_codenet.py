@@ -68,6 +68,10 @@ def test_stages_of_a_call_by_hand() -> None:
     assert cycles.depthwise[0] == 1024 * 21
     assert cycles.memory[0] == 8192
     assert cycles.total[0] == 184320 + 128 * 128 / 32
+    narrow = stage_cycles(np.array([1024.0]), np.array([256.0]), 128 * ones, 64 * ones, ones, ones, 12.0)
+    assert narrow.lines[0] == 1024 * (4 + 12) + 256 * (8 + 12)
+    assert narrow.depthwise[0] == 256 * (4 + 1 + 12)
+    assert narrow.memory[0] == 1024 * 8
 
 
 def test_untuned_model_is_a_lower_bound() -> None:
