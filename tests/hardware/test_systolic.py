@@ -177,6 +177,26 @@ def test_twin_machines_differ_by_the_memory_alone() -> None:
     assert np.ravel(mlc.columns["hard_cell_share"])[0] == pytest.approx(0.541)
 
 
+def test_reformed_weights_save_what_their_hard_cells_cost() -> None:
+    """h falls from .541 to .3478: reads cost (1 + .46 * .3478) / (1 + .46 * .541) of before, writes with .28, and
+    0.78 % more bits are moved.
+    """
+    layer = gemm(3136, 64, 576, "conv")
+    plain, hybrid = (
+        run(machine("systolic_mlc_sttram"), layer),
+        run(machine("systolic_mlc_sttram_hybrid"), layer),
+    )
+    for verb, delta in (("read", 0.46), ("write", 0.28)):
+        pj = []
+        for name, table in (("systolic_mlc_sttram", plain), ("systolic_mlc_sttram_hybrid", hybrid)):
+            costs = MODEL.energies(machine(name)).action_pj
+            actions = [("filter_buffer", f"{verb}_{p}") for p in ("00", "01", "10", "11")]
+            pj.append(sum(float(table.action_counts[a][0]) * float(costs[a]) for a in actions))
+        expected = 1.0078125 * (1 + delta * 0.3478) / (1 + delta * 0.5410)
+        assert pj[1] / pj[0] == pytest.approx(expected, rel=1e-4)
+    assert hybrid.columns["hard_cell_share"][0] == pytest.approx(0.3478)
+
+
 def test_tile_that_does_not_fit_is_refused_with_the_reason() -> None:
     params = machine("systolic_128").with_values({"buffers.filter.capacity_bytes": 32767.0})
     table = run(params, gemm(10, 200, 200))
