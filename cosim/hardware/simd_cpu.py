@@ -222,7 +222,7 @@ class SimdCpuModel(MachineModel):
             actions={("memory", "byte"): cold},
             utilization=np.asarray(np.minimum(layers.macs / busy, 1.0)),
             columns={
-                "mode": work.code,
+                "mode": np.where(active > 0, work.code, float(len(MODES) - 1)),
                 "working_set_bytes": moved,
                 "compute_cycles": np.asarray(vector_s * clock),
             },

@@ -211,9 +211,10 @@ def _cost(kernel: Kernel, layers: LayerBatch, params: Params, ports: Ports) -> C
     x_bytes, w_bytes = layers.x_elems * kernel.x_bits / 8, layers.w_elems * kernel.w_bits / 8
     waited = w_bytes
     if kernel.form == "gemm":
-        waited = (
-            waited + x_bytes + layers.y_elems * 4.0 * (2.0 * np.ceil(layers.gemm_k / k_block(params)) - 1.0)
-        )
+        stores = 2.0 * np.ceil(layers.gemm_k / k_block(params)) - 1.0
+        waited = waited + x_bytes + layers.y_elems * 4.0 * stores
+    elif kernel.form == "indirect":
+        waited = waited + x_bytes + layers.y_elems * result_bytes
     return Chosen(
         cycles=_kernel_cycles(kernel, layers, params, ports),
         layout=np.asarray(around),

@@ -229,7 +229,11 @@ def indirect_cycles(layers: LayerBatch, kernel: Kernel, ports: Ports, overhead: 
     total: Array = np.zeros(1)
     for width, number in ((tile_vectors, wide), (narrow, np.asarray(narrow > 0, dtype=np.float64))):
         step = ports.step_cycles(kernel, tile_rows, width)
-        total = total + number * (layers.R * layers.S * (steps * step + reload) + overhead.tile_cycles)
+        # Integer sums are narrowed before they are stored; that store is part of the requantisation.
+        store = tile_rows * width / ports.store if kernel.x_bits >= 16 else 0.0
+        total = total + number * (
+            layers.R * layers.S * (steps * step + reload) + store + overhead.tile_cycles
+        )
     return np.asarray(layers.G * tiles * total)
 
 
