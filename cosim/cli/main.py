@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("cosim.cli.compare", "Several machines times several workloads in one table."),
     "sweep": ("cosim.cli.sweep", "A design space: resumable, in processes or on a cluster."),
     "pareto": ("cosim.cli.pareto", "The front of a finished sweep."),
+    "reproduce": ("cosim.cli.reproduce", "Published figures against simulated ones."),
     "extract": (
         "cosim.cli.extract",
         "A torch module, transformers configuration or ONNX file to a workload.",
