@@ -1,0 +1,124 @@
+"""The GPU model: tiles, waves and launches by hand, data-sheet peaks, and where the energy goes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cosim import load_arch
+from cosim.components.estimate import CostTable, price
+from cosim.components.gpu_tiles import TILES, tile_cost
+from cosim.hardware.load import Machine
+from cosim.ir.batch import LayerBatch
+from cosim.ir.layer import Layer, mac_layer, vector_layer
+from cosim.mapping.plan import MappingDoc, make_plan
+
+
+def machine(name: str, **overrides: str) -> Machine:
+    return load_arch(name, {path.replace("__", "."): value for path, value in overrides.items()})
+
+
+def costs(target: Machine, *layers: Layer, **choices: str) -> CostTable:
+    batch = LayerBatch.from_layers(layers)
+    plan = make_plan(batch, target.model.choices, MappingDoc(defaults=choices))
+    return price(target.model.estimate(batch, target.params, plan), target.model.energies(target.params))
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "tera_flops"),
+    [
+        ("gpu_rtx3090", "fp32", 35.58),
+        ("gpu_rtx3090", "fp16", 71.2),
+        ("gpu_rtx3090", "int8", 284.7),
+        ("gpu_rtx4090", "fp16", 165.2),
+        ("gpu_rtx2080ti", "fp32", 13.45),
+        ("gpu_rtx2080ti", "fp16", 53.8),
+        ("gpu_t4", "fp32", 8.1),
+        ("gpu_t4", "fp16", 65.0),
+        ("gpu_t4", "int8", 130.0),
+        ("gpu_v100", "fp16", 125.0),
+        ("gpu_a100", "fp32", 19.5),
+        ("gpu_a100", "tf32", 156.0),
+        ("gpu_a100", "fp16", 312.0),
+        ("gpu_a100", "int8", 624.0),
+        ("gpu_h100", "fp16", 989.4),
+        ("gpu_h200", "int8", 1979.0),
+    ],
+)
+def test_peaks_are_those_of_the_data_sheets(name: str, precision: str, tera_flops: float) -> None:
+    target = machine(name, datapath__precision=precision)
+    peak = float(target.model.peak_macs_per_s(target.params))
+    assert 2 * peak / 1e12 == pytest.approx(tera_flops, rel=0.006)
+
+
+def test_waves_by_hand() -> None:
+    """1024 x 1024 x 512 on 10 multiprocessors in 128 x 128 tiles: 64 blocks, 7 waves."""
+    gemm = tuple(np.array([float(v)]) for v in (1, 1024, 1024, 512))
+    cost = tile_cost(TILES[1], gemm, 10.0, 256.0, 2.0, 16)  # type: ignore[arg-type]
+    assert cost.waves.item() == 7
+    assert cost.cycles.item() == 7 * 128 * 128 * 512 / 256
+    # Eight block columns read the left operand, eight block rows the right one, two bytes an element.
+    assert cost.l2_bytes.item() == 2 * (512 * (8 * 1024 + 8 * 1024) + 1024 * 1024)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 16))
+def test_no_tile_beats_the_peak(rows: int, cols: int, depth: int, groups: int) -> None:
+    gemm = tuple(np.array([float(v)]) for v in (groups, rows, cols, depth))
+    for tile in TILES:
+        cycles = tile_cost(tile, gemm, 82.0, 256.0, 2.0, 16).cycles.item()  # type: ignore[arg-type]
+        assert cycles * 82 * 256 >= groups * rows * cols * depth
+
+
+def test_the_automatic_tile_is_the_fastest() -> None:
+    layer = mac_layer("l", "linear", N=64, P=197, K=768, C=768)
+    target = machine("gpu_rtx3090")
+    automatic = costs(target, layer).resource_s["matrix units"].item()
+    named = [costs(target, layer, tile=tile.name).resource_s["matrix units"].item() for tile in TILES]
+    assert automatic == min(named)
+
+
+def test_small_operators_take_the_launch() -> None:
+    """A kernel of one element: the host in eager mode, the gap between kernels in a replayed graph."""
+    tiny = vector_layer("l", "relu", x_elems=1, y_elems=1)
+    assert costs(machine("gpu_a100"), tiny).latency_s.item() == pytest.approx(30e-6)
+    assert costs(machine("gpu_a100", host__mode="graph"), tiny).latency_s.item() == pytest.approx(
+        5e-6, rel=1e-3
+    )
+
+
+def test_streaming_runs_at_the_memory_bandwidth() -> None:
+    layer = vector_layer("l", "relu", x_elems=1 << 28, y_elems=1 << 28)
+    target = machine("gpu_a100", host__mode="graph")
+    assert costs(target, layer).latency_s.item() == pytest.approx(5e-6 + 2**30 / (1555e9 * 0.9))
+
+
+def test_grouped_convolutions_leave_the_tensor_cores() -> None:
+    """Depthwise 7x7 at batch 64: FP32 lanes, at most 1/2 of the dense FP16 rate of this board."""
+    dense = mac_layer("d", "conv", N=64, K=96, C=96, P=56, Q=56, R=3, S=3, padding=(1, 1, 1, 1))
+    depthwise = mac_layer("w", "depthwise_conv", N=64, G=96, P=56, Q=56, R=7, S=7, padding=(3, 3, 3, 3))
+    table = costs(machine("gpu_rtx3090"), dense, depthwise)
+    assert table.resource_s["matrix units"][1] == 0
+    assert table.resource_s["vector units"].tolist()[0] == 0
+    assert table.utilization[1] <= 0.5
+    assert table.action_counts["multiprocessors", "fp32_mac"].tolist() == [0.0, depthwise.macs]
+
+
+@pytest.mark.parametrize("name", ["rtx3090", "rtx2080ti", "t4", "v100", "a100", "h100", "h200", "rtx4090"])
+def test_a_fully_busy_board_draws_its_power_limit_once(name: str) -> None:
+    """Static power + memory at full bandwidth + multipliers at peak = the power limit, for every precision."""
+    limit_w = {"rtx3090": 350, "rtx2080ti": 250, "t4": 70, "v100": 300, "a100": 400, "h100": 700, "h200": 700}
+    for precision in ("fp32", "tf32", "fp16", "int8"):
+        target = machine(f"gpu_{name}", datapath__precision=precision)
+        energies = target.model.energies(target.params)
+        peak = float(target.model.peak_macs_per_s(target.params))
+        bandwidth = target.model.bandwidth_bytes_per_s(target.params)
+        assert bandwidth is not None
+        watts = (
+            float(energies.static_mw["board"]) * 1e-3
+            + float(energies.action_pj["device memory", "byte"]) * 1e-12 * float(bandwidth)
+            + float(energies.action_pj["multiprocessors", f"{precision}_mac"]) * 1e-12 * peak
+        )
+        assert watts == pytest.approx(limit_w.get(name, 450), rel=1e-3)
