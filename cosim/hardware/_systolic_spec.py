@@ -11,8 +11,18 @@ from cosim.spec.base import Bits, Count, Cycles, Fraction, Hz, Mw, Pj, S, Spec, 
 from cosim.spec.machine import MachineSpec
 
 
+class Grid(Spec):
+    """Equal arrays that share the buffers."""
+
+    rows: Count
+    cols: Count
+
+
 class ArraySpec(Spec):
-    """The grid. ``dataflow: any`` lets each layer take the order that suits it best."""
+    """One array, or a grid of them. ``dataflow: any`` lets each layer take the order that suits it best.
+
+    ``os_drain``, ``overlap_fill`` and ``skew`` are the conventions of :class:`cosim.mapping.folds.CyclePolicy`.
+    """
 
     rows: Count
     cols: Count
@@ -20,6 +30,8 @@ class ArraySpec(Spec):
     dataflow: Literal["any", "os", "ws", "is"]
     os_drain: bool = False
     overlap_fill: bool = False
+    skew: bool = True
+    grid: Grid | None = None
     mac_pj: Pj
     static_mw: Mw
 

@@ -60,6 +60,7 @@ def _machine(params: Params) -> Machine:
     policy = CyclePolicy(
         os_drain=params.option("array.os_drain") == "true",
         overlap_fill=params.option("array.overlap_fill") == "true",
+        skew=params.option("array.skew") == "true",
     )
     return Machine(
         rows=params["array.rows"],
@@ -68,6 +69,8 @@ def _machine(params: Params) -> Machine:
         w_hold=_held(params, "filter", "w_bits"),
         acc_hold=_held(params, "ofmap", "acc_bits"),
         policy=policy,
+        grid_rows=params["array.grid.rows"] if params.has("array.grid.rows") else 1.0,
+        grid_cols=params["array.grid.cols"] if params.has("array.grid.cols") else 1.0,
     )
 
 
@@ -332,8 +335,8 @@ class SystolicModel(MachineModel):
         return params["array.clock_hz"]
 
     def peak_macs_per_s(self, params: Params) -> Value:
-        """One multiply-accumulate per element and cycle."""
-        return params["array.rows"] * params["array.cols"] * params["array.clock_hz"]
+        """One multiply-accumulate for each element of every array and cycle."""
+        return _machine(params).elements * params["array.clock_hz"]
 
     def bandwidth_bytes_per_s(self, params: Params) -> Value:
         """Outer memory, at the efficiency of the board."""

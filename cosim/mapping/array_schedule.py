@@ -74,7 +74,8 @@ class Machine:
     """What the schedule needs to know of the array; numbers or (points, 1) arrays.
 
     ``x_hold, w_hold, acc_hold``: elements of the input, the second operand and the accumulators that half of
-    their buffer takes.
+    their buffer takes. ``grid_rows`` x ``grid_cols`` equal arrays share the buffers; each takes a chunk of both
+    spatial dimensions, and partial sums of chunks along the reduction meet in the output buffer.
     """
 
     rows: Value
@@ -83,10 +84,24 @@ class Machine:
     w_hold: Value
     acc_hold: Value
     policy: CyclePolicy
+    grid_rows: Value = 1.0
+    grid_cols: Value = 1.0
 
     def transposed(self) -> Machine:
         """The machine as the exchanged product sees it."""
-        return Machine(self.rows, self.cols, self.w_hold, self.x_hold, self.acc_hold, self.policy)
+        return replace(self, x_hold=self.w_hold, w_hold=self.x_hold)
+
+    def own_folds(self, size_rows: Array, size_cols: Array, folds: Array) -> Array:
+        """Folds of the array with the most work; ``folds`` are those of one array for everything."""
+        if isinstance(self.grid_rows, float) and self.grid_rows == 1.0 == self.grid_cols:
+            return folds
+        chunk_rows, chunk_cols = np.ceil(size_rows / self.grid_rows), np.ceil(size_cols / self.grid_cols)
+        return np.asarray(np.ceil(chunk_rows / self.rows) * np.ceil(chunk_cols / self.cols))
+
+    @property
+    def elements(self) -> Value:
+        """Processing elements of all arrays."""
+        return self.rows * self.cols * (self.grid_rows * self.grid_cols)
 
 
 @dataclass(frozen=True)
@@ -95,9 +110,8 @@ class Schedule:
 
     x_reads, w_reads:   elements read from the outermost memory (each written to its buffer once)
     x_feeds, w_feeds:   elements read from the buffers into the array
-    psum_words:         accumulator words written to the output buffer, and as many read: all but the last
-    of each
-                        to be accumulated further, the last to leave
+    psum_words:         accumulator words written to the output buffer, and as many read: all but the last of
+                        each to be accumulated further, the last to leave
     x_tile, w_tile, acc_tile: what half of each buffer must take at least: the stationary tile, one vector of
                         a streamed operand, one row of accumulators. The array starts when x_tile and w_tile
                         have arrived.
@@ -148,11 +162,12 @@ def _output_stationary(gemm: Gemm, machine: Machine) -> Schedule:
     w_outer = _once_if(w_strip <= machine.w_hold, row_folds)
     rows_outermost = gemm.x * x_outer + gemm.w * w_inner <= gemm.x * x_inner + gemm.w * w_outer
     folds = row_folds * col_folds
+    own = machine.own_folds(m, n, folds)
     per_fold = fold_cycles(k, rows, cols, Dataflow.OS, machine.policy)
     return Schedule(
-        cycles=_all_folds(g * folds, per_fold, k, rows, machine.policy),
+        cycles=_all_folds(g * own, per_fold, k, rows, machine.policy),
         folds=g * folds,
-        mapping_efficiency=np.minimum(g, 1.0) * m * n / (folds * (rows * cols)),
+        mapping_efficiency=np.minimum(g, 1.0) * m * n / (own * machine.elements),
         x_reads=g * gemm.x * np.where(rows_outermost, x_outer, x_inner),
         w_reads=g * gemm.w * np.where(rows_outermost, w_inner, w_outer),
         x_feeds=g * (m * k) * col_folds,
@@ -176,12 +191,13 @@ def _weight_stationary(gemm: Gemm, machine: Machine) -> Schedule:
     x_factor = _once_if(x_piece <= machine.x_hold, col_folds)
     w_factor = _once_if(gemm.w <= machine.w_hold, pieces)
     stream = m / pieces
-    folds = row_folds * col_folds * pieces
+    folds = row_folds * col_folds
+    own = machine.own_folds(k, n, folds)
     per_fold = fold_cycles(stream, rows, cols, Dataflow.WS, machine.policy)
     return Schedule(
-        cycles=_all_folds(g * folds, per_fold, stream, rows, machine.policy),
-        folds=g * folds,
-        mapping_efficiency=np.minimum(g, 1.0) * n * k / (row_folds * col_folds * (rows * cols)),
+        cycles=_all_folds(g * (own * pieces), per_fold, stream, rows, machine.policy),
+        folds=g * (folds * pieces),
+        mapping_efficiency=np.minimum(g, 1.0) * n * k / (own * machine.elements),
         x_reads=g * gemm.x * x_factor,
         w_reads=g * gemm.w * w_factor,
         x_feeds=g * (m * k) * col_folds,

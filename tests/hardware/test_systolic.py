@@ -16,6 +16,7 @@ from cosim.hardware.systolic import MODEL
 from cosim.ir.batch import LayerBatch
 from cosim.ir.layer import Layer, mac_layer, vector_layer
 from cosim.mapping.feasibility import violations
+from cosim.mapping.partition import partition_gemm
 from cosim.mapping.plan import MappingDoc, MappingError, make_plan
 from cosim.spec.locate import ROOT
 
@@ -209,6 +210,26 @@ def test_tile_that_does_not_fit_is_refused_with_the_reason() -> None:
 def test_dataflow_that_is_not_wired_is_refused() -> None:
     with pytest.raises(MappingError, match="layer gemm: found dataflow 'os', allowed 'ws'"):
         run(machine("systolic_128"), gemm(8, 8, 8), dataflow="os")
+
+
+@pytest.mark.parametrize("flow", ["os", "ws", "is"])
+def test_a_grid_of_arrays_takes_the_cycles_of_its_fullest_one(flow: str) -> None:
+    """Against the scale-out closed form of the mapping package; the traffic of shared buffers does not change."""
+    params = sized(machine("systolic_fpga"), 8, 4)
+    values = {**params.values, "array.grid.rows": 2.0, "array.grid.cols": 3.0}
+    grid = Params(params.kind, params.name, values, params.options)
+    for shape in ((100, 50, 30), (7, 9, 11), (64, 64, 64)):
+        one, many = run(params, gemm(*shape), dataflow=flow), run(grid, gemm(*shape), dataflow=flow)
+        expected = partition_gemm(*shape, 8, 4, flow, 2, 3).total_cycles
+        assert column(many, "compute_cycles") == expected
+        assert column(many, "dram_read_bytes") == column(one, "dram_read_bytes")
+    assert MODEL.peak_macs_per_s(grid) == 6 * MODEL.peak_macs_per_s(params)
+
+
+def test_operands_without_skew_take_only_their_stream() -> None:
+    params = sized(machine("systolic_fpga"), 8, 8)
+    broadcast = Params(params.kind, params.name, params.values, {**params.options, "array.skew": "false"})
+    assert column(run(broadcast, gemm(8, 8, 100), dataflow="os"), "compute_cycles") == 100
 
 
 def test_hidden_fill_is_never_slower() -> None:
