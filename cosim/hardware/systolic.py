@@ -272,6 +272,7 @@ class SystolicModel(MachineModel):
     cycle: ClassVar[str] = "one cycle of the array"
     leaves_out: ClassVar[tuple[str, ...]] = (
         "stalls are averaged over a layer: a fold that waits is not seen if another one has time to spare",
+        "operators are not fused: an activation reads and writes its map like any other layer",
         "the next layer's weights are not fetched while a layer runs",
         "groups run one after the other, so a depthwise convolution uses one column (or row) of the array",
         "bank conflicts of the buffers, refresh and row misses of the DRAM beyond its stated efficiency",

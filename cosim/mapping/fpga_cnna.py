@@ -89,7 +89,9 @@ def lay_out(layers: LayerBatch, build: CnnaBuild, pixel_bytes: Value) -> CnnaLay
     positions = layers.N * layers.P * layers.Q
     connected = positions <= layers.N
     room = np.floor(build.wbuf_words * build.macs_per_cycle / (taps * layers.C + chunk) / lanes) * lanes
-    per_split = np.where(connected, build.pes, np.minimum(np.maximum(room, lanes), np.ceil(layers.K / lanes) * lanes))
+    per_split = np.where(
+        connected, build.pes, np.minimum(np.maximum(room, lanes), np.ceil(layers.K / lanes) * lanes)
+    )
     splits = np.ceil(layers.K / per_split)
     last = layers.K - (splits - 1.0) * per_split
     rounds = (splits - 1.0) * np.ceil(per_split / build.pes) + np.ceil(last / build.pes)
