@@ -111,8 +111,6 @@ class Conversion:
             call = replace(call, outputs=tuple(replace(o, fill=fill) for o in outputs))
         done = convert(self.graph, call)
         self.tensors[node] = done[0] if single else done
-        if _mutates(node.target) and isinstance(node.args[0], Node):
-            self.tensors[node.args[0]] = done[0]
 
     def _inline(self, node: Node, body: GraphModule) -> None:
         """Convert the body of a call that only wraps it (a region without gradients, an autocast region)."""
@@ -188,10 +186,6 @@ def _uniform(value: Any) -> float | None:
         return None
     first = value.flatten()[0]
     return float(first) if bool((value == first).all()) else None
-
-
-def _mutates(target: Any) -> bool:
-    return isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
 
 
 def _body_index(node: Node) -> int:

@@ -158,6 +158,20 @@ def test_gemm_and_bias_after_a_product(tmp_path: Path) -> None:
     }
 
 
+def test_a_product_that_others_read_keeps_its_addition(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["p"]),
+        helper.make_node("Add", ["p", "b"], ["a"]),
+        helper.make_node("Mul", ["a", "p"], ["y"]),
+    ]
+    net = extract(save(tmp_path, nodes, [2, 8], {"w": (FLOAT, [8, 5]), "b": (FLOAT, [5])}))
+    assert [(layer.op, layer.bias, layer.params) for layer in net] == [
+        ("linear", False, 40),
+        ("add", False, 5),
+        ("mul", False, 0),
+    ]
+
+
 def test_quantised_operands_have_their_own_width(tmp_path: Path) -> None:
     """Weights stored as 8-bit integers and widened by DequantizeLinear are read as 8 bits."""
     nodes = [

@@ -230,6 +230,16 @@ def test_an_expanded_operand_is_read_once() -> None:
     assert (layer.x_elems, layer.y_elems) == (8, 40)
 
 
+def test_a_shared_key_is_read_once_by_all_heads() -> None:
+    q, k, _ = qkv()
+    graph = Graph(q, one := replace(k, shape=(1, 1, 7, 4)))
+    wide = graph.call("expand", one, [1, 2, 7, 4], out=Tensor("e", (1, 2, 7, 4), strides=(28, 0, 4, 1)))
+    turned = graph.call("transpose", wide, 2, 3, out=Tensor("t", (1, 2, 4, 7), strides=(28, 0, 1, 4)))
+    graph.call("matmul", q, turned, shape=(1, 2, 5, 7))
+    (layer,) = graph.finish().layers
+    assert (layer.macs, layer.x_elems, layer.w_elems) == (2 * 5 * 4 * 7, 40, 28)
+
+
 def test_constants_are_folded_and_do_not_become_layers() -> None:
     graph = Graph(x := image(1, 4))
     mask = graph.call("tril", constant("ones", 4, 4), shape=(4, 4))

@@ -40,7 +40,10 @@ MAC_OPS = sorted(
     name for name, info in OPS.items() if info.op_class in MAC_CLASSES and name != "transposed_conv"
 )
 OTHER_OPS = sorted(name for name, info in OPS.items() if info.op_class not in MAC_CLASSES)
-NAMES = st.text(st.sampled_from("abz019_./-: #'\"{}[]é"), min_size=1, max_size=6)
+NAMES = st.one_of(
+    st.text(st.sampled_from("abz019_./-: #'\"{}[]é"), min_size=1, max_size=6),
+    st.sampled_from(("true", "null", "no", "1e3", "007", "~", "N", ".inf", "<<")),
+)
 
 
 @st.composite
@@ -112,6 +115,12 @@ def test_what_is_written_is_read_back(
     again = read_workload(text)
     assert again == workload
     assert dump_workload(again) == text
+
+
+@pytest.mark.parametrize("name", ["true", "False", "null", "1e3", "007", "~", ".inf", "0x1F", "-"])
+def test_a_name_that_looks_like_something_else_stays_text(name: str) -> None:
+    workload = Workload(name, (vector_layer(name, "relu", x_elems=1, y_elems=1, module=name),))
+    assert read_workload(dump_workload(workload)) == workload
 
 
 def test_defaults_follow_from_the_rest() -> None:
