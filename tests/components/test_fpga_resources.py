@@ -54,7 +54,7 @@ def memories(width: int, lanes: int, pes: int, out: int, depth: int) -> list[Mem
     ],
 )
 def test_block_ram_tilings_by_hand(depth: int, width: int, count: int) -> None:
-    """4096 x 128: 2048x9 takes 2 * 15 = 30, 4096x4 would take 32. 800 x 384: 1024x18 takes 22, 512x36 takes 2 * 11 = 22."""
+    """4096 x 128: 2048x9 takes 2 * 15 = 30, 4096x4 would take 32. 800 x 384: 1024x18 takes 22, 512x36 as many."""
     assert bram18_count(depth, width) == count
 
 
@@ -104,6 +104,30 @@ def test_tilings_alone_are_within_seven_per_cent_of_the_builds(name: str, tiled:
     )
     assert found == tiled
     assert abs(found / built - 1) < 0.07
+
+
+# The authors' own estimate for 64 filters, elements 4 .. 64 (design-space data of the artefact): width, OUT.
+ESTIMATES = {
+    (16, 3): (364, 370, 381, 403, 449),
+    (16, 1): (358, 360, 364, 371, 387),
+    (8, 3): (187, 192, 204, 226, 272),
+    (8, 1): (181, 183, 187, 194, 210),
+    (32, 3): (717, 723, 735, 756, 802),
+}
+
+
+@pytest.mark.parametrize("key", ESTIMATES)
+def test_bits_alone_agree_with_the_authors_estimate(key: tuple[int, int]) -> None:
+    """Their formula divides all bits by 18,000; ours rounds up each element's own memory, which counts for more
+    the more elements there are.
+    """
+    width, out = key
+    lanes = 128 // width
+    for pes, estimate in zip((4, 8, 16, 32, 64), ESTIMATES[key], strict=True):
+        depth = -(-9 * 512 * 64 // (pes * lanes * out)) + 64
+        low = bram18_range(memories(width, lanes, pes, out, depth)).low
+        surplus = pes / estimate
+        assert 0.96 <= low / estimate <= 1.03 + surplus, pes
 
 
 def test_design_that_cannot_fit_is_refused_with_the_reason() -> None:
