@@ -9,6 +9,7 @@ expects a hundredth of an error hits one tensor in a hundred.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
@@ -78,7 +79,7 @@ class CellPass:
     shifts: npt.NDArray[np.int64]
     confusion: npt.NDArray[np.float64]
 
-    @property
+    @cached_property
     def rate(self) -> float:
         """Rate at which slots are visited."""
         wrong = self.confusion - np.diag(np.diag(self.confusion))
@@ -116,7 +117,10 @@ Pass = BitPass | CellPass | StuckPass
 
 
 class Channel(Protocol):
-    """A cause of errors. ``persistence`` says which events redraw them."""
+    """A cause of errors, a frozen (hashable) record. ``persistence`` says which events redraw them."""
+
+    def __hash__(self) -> int:
+        """Frozen records hash by value."""
 
     @property
     def persistence(self) -> Persistence:
@@ -124,6 +128,12 @@ class Channel(Protocol):
 
     def passes(self, fmt: StorageFormat) -> tuple[Pass, ...]:
         """The passes over words of this format."""
+
+
+@lru_cache(maxsize=256)
+def _passes(channel: Channel, fmt: StorageFormat) -> tuple[Pass, ...]:
+    """The channel's passes, kept, since a campaign runs the same channel over thousands of small accesses."""
+    return channel.passes(fmt)
 
 
 @dataclass(frozen=True)
@@ -158,7 +168,7 @@ def inject(
     owned = in_place
     for index, channel in enumerate(channels):
         count = 0
-        for part, step in enumerate(channel.passes(fmt)):
+        for part, step in enumerate(_passes(channel, fmt)):
             key = stream.key(channel.persistence, index, part)
             if not owned:
                 low = first_word * step.slots_per_word

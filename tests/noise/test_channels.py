@@ -275,11 +275,11 @@ def test_torch_tensors(torch_type: torch.dtype) -> None:
 
 def test_retention_and_disturb_channels_use_their_formulas() -> None:
     channel = ch.RetentionFlips(age_s=3600.0, delta=30.0)
-    assert channel.rate == pytest.approx(float(retention_failure(30.0, 3600.0)), rel=1e-12)
+    assert channel.rate == pytest.approx(float(retention_failure(30.0, 3600.0)), rel=1e-12, abs=0.0)
     hot = ch.RetentionFlips(age_s=1.0, delta=40.0, delta_at_k=300.0, temperature_k=360.0)
-    assert hot.rate == pytest.approx(float(retention_failure(40.0 * 300 / 360, 1.0)), rel=1e-12)
+    assert hot.rate == pytest.approx(float(retention_failure(40.0 * 300 / 360, 1.0)), rel=1e-12, abs=0.0)
     disturb = ch.ReadDisturb(delta=40.0, current_ratio=0.5, pulse_s=5e-9, reads=1e6)
-    assert disturb.rate == pytest.approx(-math.expm1(-1e6 * 5 * math.exp(-20)), rel=1e-6)
+    assert disturb.rate == pytest.approx(-math.expm1(-1e6 * 5 * math.exp(-20)), rel=1e-6, abs=0.0)
     changed = flips_of(np.full(WORDS // 8, 0x00FF, np.uint16), disturb)
     assert not (changed & 0xFF00).any()  # zeros are not disturbed
     assert within(int(np.bitwise_count(changed).sum()), WORDS, disturb.rate)

@@ -31,16 +31,16 @@ CLOSED = [
 
 @pytest.mark.parametrize(("p", "uncorrectable", "residual", "gain"), CLOSED)
 def test_closed_forms(p: float, uncorrectable: float, residual: float, gain: float) -> None:
-    assert ecc.secded_uncorrectable(p) == pytest.approx(uncorrectable, rel=0.025)
-    assert ecc.secded_residual_ber(p) == pytest.approx(residual, rel=0.03)
-    assert p / ecc.secded_residual_ber(p) == pytest.approx(gain, rel=0.02)
+    assert ecc.secded_uncorrectable(p) == pytest.approx(uncorrectable, rel=0.025, abs=0.0)
+    assert ecc.secded_residual_ber(p) == pytest.approx(residual, rel=0.03, abs=0.0)
+    assert p / ecc.secded_residual_ber(p) == pytest.approx(gain, rel=0.02, abs=0.0)
     by_hand = 1 - (1 - p) ** 72 - 72 * p * (1 - p) ** 71
-    assert ecc.secded_uncorrectable(p) == pytest.approx(by_hand, rel=1e-5)
+    assert ecc.secded_uncorrectable(p) == pytest.approx(by_hand, rel=1e-5, abs=0.0)
 
 
 def test_closed_forms_keep_their_digits_for_tiny_rates() -> None:
-    assert ecc.secded_uncorrectable(1e-12) == pytest.approx(math.comb(72, 2) * 1e-24, rel=1e-9)
-    assert ecc.secded_residual_ber(1e-12) == pytest.approx(71e-24, rel=1e-9)
+    assert ecc.secded_uncorrectable(1e-12) == pytest.approx(math.comb(72, 2) * 1e-24, rel=1e-9, abs=0.0)
+    assert ecc.secded_residual_ber(1e-12) == pytest.approx(71e-24, rel=1e-9, abs=0.0)
     assert ecc.secded_residual_ber(0.0) == 0.0
     assert ecc.secded_residual_ber(1.0) == 1.0
     with pytest.raises(ValueError, match=r"bit error rate 1.01 is outside \[0, 1\]"):
@@ -216,7 +216,7 @@ def test_pointers() -> None:
     back, lost = code.correct(written, found)
     assert back.tolist() == [0, 0, 0, 0, 0, 0, 0x10, 0]
     assert lost == 1
-    assert code.line_failure(1e-3) == pytest.approx(1 - binom.cdf(2, 64, 1e-3), rel=1e-9)
+    assert code.line_failure(1e-3) == pytest.approx(1 - binom.cdf(2, 64, 1e-3), rel=1e-9, abs=0.0)
     with pytest.raises(ValueError, match="need pointers >= 0, whole bytes"):
         ecc.PointerCorrection(2, 60)
 

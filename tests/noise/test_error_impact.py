@@ -2,7 +2,7 @@
 
 Two million weights N(0, 0.03); a cell that holds 01 or 10 errs with probability 1e-2, one of its two bits flips. The
 record, an independent numpy evaluation, gives words changed 4.5, 4.0, 3.1 and 2.6 % for no encoding, sign backup,
-backup with rounding and the hybrid; catastrophic values (|w| >= 1, infinite or NaN) 3.3e-3, 7.0e-4 and 5.7e-4 for the first,
+backup with rounding and hybrid; catastrophic values (|w| >= 1, infinite, NaN) 3.3e-3, 7.0e-4 and 5.7e-4 for the first,
 second and fourth; sign flips 2.5e-3 without and below 5e-6 with the backup.
 """
 

@@ -24,6 +24,12 @@ def test_bfloat_rounds_as_torch(values: list[float]) -> None:
     np.testing.assert_array_equal(f.to_words(array, f.BF16), expected)
 
 
+def test_bfloat_ties_go_to_even() -> None:
+    ulp = 2.0**-7
+    values = np.array([1 + 0.5 * ulp, 1 + 1.5 * ulp, -1 - 0.5 * ulp, 1 + 0.50001 * ulp], np.float32)
+    assert f.from_words(f.to_words(values, f.BF16), f.BF16, (4,)).tolist() == [1, 1 + 2 * ulp, -1, 1 + ulp]
+
+
 def test_every_bfloat_code_round_trips() -> None:
     words = np.arange(65536, dtype=np.uint16)
     values = f.from_words(words, f.BF16, (65536,))

@@ -25,7 +25,7 @@ TABLE = {
 def test_table(delta: int) -> None:
     for age, value in zip(TIMES_S, TABLE[delta], strict=True):
         if value is not None:
-            assert r.retention_failure(delta, age) == pytest.approx(value, rel=0.035)
+            assert r.retention_failure(delta, age) == pytest.approx(value, rel=0.035, abs=0.0)
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,11 @@ def test_table(delta: int) -> None:
 def test_stability_for_one_in_a_billion(age: float, delta: float) -> None:
     found = r.delta_for_failure(1e-9, age)
     assert found == pytest.approx(delta, abs=0.05)
-    assert r.retention_failure(found, age) == pytest.approx(1e-9, rel=1e-9)
+    assert r.retention_failure(found, age) == pytest.approx(1e-9, rel=1e-9, abs=0.0)
 
 
 def test_small_probabilities_keep_their_digits() -> None:
-    assert r.retention_failure(100.0, 1.0) == pytest.approx(1e9 * math.exp(-100.0), rel=1e-12)
+    assert r.retention_failure(100.0, 1.0) == pytest.approx(1e9 * math.exp(-100.0), rel=1e-12, abs=0.0)
     assert r.retention_failure(40.0, 0.0) == 0.0
 
 
@@ -51,10 +51,10 @@ def test_spread_against_quadrature_and_effective_stability() -> None:
             points=[mean - sigma**2, math.log(age / 1e-9)],
             limit=400,
         )
-        assert r.spread_failure(mean, sigma, age) == pytest.approx(exact, rel=1e-6)
+        assert r.spread_failure(mean, sigma, age) == pytest.approx(exact, rel=1e-6, abs=0.0)
     # In the low-error regime one stability stands for the spread: mean - sigma^2 / 2.
     rare = r.spread_failure(50.0, 2.0, 1.0)
-    assert rare == pytest.approx(r.retention_failure(r.effective_delta(50.0, 2.0), 1.0), rel=1e-3)
+    assert rare == pytest.approx(r.retention_failure(r.effective_delta(50.0, 2.0), 1.0), rel=1e-3, abs=0.0)
     assert r.spread_failure(40.0, 0.0, 1.0) == r.retention_failure(40.0, 1.0)
 
 
@@ -64,11 +64,11 @@ def test_temperature_scales_the_stability() -> None:
 
 def test_read_disturb_lowers_the_barrier() -> None:
     assert r.read_disturb(40.0, 0.0, 1.0) == r.retention_failure(40.0, 1.0)
-    assert r.read_disturb(60.0, 0.5, 1e-9) == pytest.approx(math.exp(-30.0), rel=1e-9)
+    assert r.read_disturb(60.0, 0.5, 1e-9) == pytest.approx(math.exp(-30.0), rel=1e-9, abs=0.0)
 
 
 def test_accumulation() -> None:
-    assert r.accumulated(1e-18, 1e6) == pytest.approx(1e-12, rel=1e-9)
+    assert r.accumulated(1e-18, 1e6) == pytest.approx(1e-12, rel=1e-9, abs=0.0)
     assert r.accumulated(0.5, 2) == pytest.approx(0.75)
     assert r.accumulated(1.0, 3) == 1.0
     assert r.accumulated(1.0, 0) == 0.0
