@@ -31,6 +31,8 @@ def command(
 ) -> None:
     """Points of the sweep in FOLDER that no other point dominates, and the knee among them.
 
+    Where several networks or batches are left, a design counts by the geometric mean over them.
+
     \b
     cosim pareto out/systolic_buffers --where "workload = 'resnet50'"
     """
@@ -54,15 +56,18 @@ def command(
 
     from cosim.cli import render
 
-    title = (
-        f"{len(front.rows)} of {front.considered:,} points are not dominated in {', '.join(front.objectives)}"
-    )
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    kind = "points" if front.tried_on == 1 else "designs"
+    of = "" if front.tried_on == 1 else f", geometric means over {front.tried_on} networks and batches"
+    title = f"{len(front.rows)} of {front.considered:,} {kind} are not dominated"
+    console = render.console()
+    console.print(f"{title} in {', '.join(front.objectives)}{of}")
+    table = Table(box=None, pad_edge=False)
     shown = front.varying()
     for name in shown:
         table.add_column(name)
     table.add_column("")
     for index, row in enumerate(front.rows):
         cells = [f"{row[n]:.5g}" if isinstance(row[n], float) else str(row[n]) for n in shown]
-        table.add_row(*cells, "<- knee" if index == front.knee else "")
-    render.console().print(table)
+        more = f"(+ {row['equal_points'] - 1} equal) " if row["equal_points"] > 1 else ""
+        table.add_row(*cells, more + ("<- knee" if index == front.knee else ""))
+    console.print(table)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from cosim.explore.space import Task
+from cosim.results.files import OutputError
 
 T = TypeVar("T")
 Work = Callable[[Task], T]
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+LOCAL = "local"
+CONNECT_TIMEOUT_S = 10
 
 
 class Executor(Protocol):
@@ -39,9 +44,12 @@ class Processes:
         from concurrent.futures import ProcessPoolExecutor, as_completed
         from multiprocessing import get_context
 
+        if not tasks:
+            return
         before = {name: os.environ.get(name) for name in THREADS}
         os.environ.update(dict.fromkeys(THREADS, "1"))
-        pool = ProcessPoolExecutor(self.jobs, mp_context=get_context("spawn"))
+        jobs = min(self.jobs, len(tasks))
+        pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start_worker)
         try:
             futures = [pool.submit(work, task) for task in tasks]
             for future in as_completed(futures):
@@ -55,29 +63,59 @@ class Processes:
                     os.environ[name] = value
 
 
+def _start_worker() -> None:
+    """An interrupt is for the parent to handle; a parent that is killed takes its workers along."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def follow() -> None:
+        from multiprocessing import parent_process
+
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
 class Dask:
     """A Dask cluster: ``tcp://host:port`` of a scheduler, or ``local:N`` for one that is started here.
 
-    The workers must see the same files (a shared file system), because they write the shards.
+    The workers must see the same files under the same paths (a shared file system), because they read the sweep
+    and write the shards. Raises :class:`OutputError` where there is no scheduler, or no Dask.
     """
 
     def __init__(self, address: str) -> None:
+        name, _, count = address.partition(":")
+        if name == LOCAL and not (count.isdecimal() and int(count) >= 1):
+            raise OutputError(f"--dask {address}: allowed tcp://host:port, or local:N with N workers")
+        if name != LOCAL and "://" not in address:
+            raise OutputError(f"--dask {address}: allowed tcp://host:port, or local:N with N workers")
         self.address = address
 
     def run(self, work: Work[T], tasks: Sequence[Task]) -> Iterator[T]:
-        from distributed import Client, LocalCluster, as_completed
+        try:
+            from distributed import Client, LocalCluster, as_completed
+        except ImportError as error:
+            raise OutputError(
+                f"--dask needs the extra `cluster` (pip install cosim[cluster]): {error}"
+            ) from error
 
+        if not tasks:
+            return
         cluster: Any = None
-        if self.address.startswith("local"):
-            workers = int(self.address.partition(":")[2] or 2)
+        if self.address.startswith(LOCAL):
             cluster = LocalCluster(
-                n_workers=workers,
+                n_workers=int(self.address.partition(":")[2]),
                 threads_per_worker=1,
                 processes=True,
                 dashboard_address=None,
                 silence_logs=40,
             )
-        client = Client(cluster or self.address)
+        try:
+            client = Client(cluster or self.address, timeout=CONNECT_TIMEOUT_S)
+        except OSError as error:
+            raise OutputError(f"--dask {self.address}: found no scheduler there ({error})") from error
         try:
             futures = client.map(work, list(tasks), pure=False)
             for future in as_completed(futures):

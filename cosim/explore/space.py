@@ -1,55 +1,68 @@
 """A checked design space: groups of discrete choices, each with a grid (or sample) of numbers.
 
-Points are never listed: a task names a group and a range of indices, and its points are computed from them.
+Points are never listed. They are numbered through all groups; a task is a range of numbers, and its points are
+computed from them.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.engine import load_arch, load_workload, workload_hash
-from cosim.explore.expression import Expression
-from cosim.explore.space_file import MAX_POINTS, Axis, SpaceDoc
+from cosim.explore.axes import Axis
+from cosim.explore.checks import Parts, check, load_parts
+from cosim.explore.legal import applies, unit_of, words_of
+from cosim.explore.space_file import MAX_POINTS, NO_MAPPING, SpaceDoc
 from cosim.hardware.load import Machine
 from cosim.ir.workload import Workload
+from cosim.mapping.mapping_file import load_mapping
 from cosim.mapping.plan import MappingDoc
 from cosim.spec.hashing import canonical_hash
-from cosim.spec.problems import Problem, Refused, SpecError, nearest_hint, one_of
+from cosim.spec.locate import find_document
+from cosim.spec.problems import SpecError
 
-OUTPUTS = ("latency_s", "energy_j", "edp_js", "images_per_s", "average_power_w", "macs_per_j", "utilization")
 TASK_POINTS = 8192
-CHECKED_VALUES = 256
+MAX_GROUPS = 200_000
 
 Columns = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class Group:
-    """One machine with its words set, one network and batch; the numeric axes that apply to the machine."""
+    """One machine with its words set, one mapping, network and batch; the numeric axes that the machine has.
+
+    Its points are numbered from ``start``; ``size`` of them.
+    """
 
     arch: str
+    mapping: str
     workload: str
     batch: int
     words: tuple[tuple[str, str], ...]
     axes: tuple[Axis, ...]
+    start: int
     size: int
+
+    @property
+    def design(self) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+        """What is being designed, as opposed to what it is tried on (network and batch)."""
+        return self.arch, self.mapping, self.words
 
 
 @dataclass(frozen=True)
 class Task:
-    """Points ``start`` to ``stop`` of a group; ``index`` numbers the tasks of the space."""
+    """Points ``start`` to ``stop`` of the space, possibly of several groups."""
 
     index: int
-    group: int
     start: int
     stop: int
 
@@ -67,223 +80,151 @@ class Space:
         """Points before conditions."""
         return sum(group.size for group in self.groups)
 
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [group.start for group in self.groups]
+
+    @property
+    def task_count(self) -> int:
+        """Number of tasks."""
+        return -(-self.size // TASK_POINTS)
+
     def tasks(self) -> Iterator[Task]:
         """The space cut into tasks, always in the same way."""
-        index = 0
-        for number, group in enumerate(self.groups):
-            for start in range(0, group.size, TASK_POINTS):
-                yield Task(index, number, start, min(start + TASK_POINTS, group.size))
-                index += 1
+        for index in range(self.task_count):
+            yield Task(index, index * TASK_POINTS, min((index + 1) * TASK_POINTS, self.size))
+
+    def pieces(self, task: Task) -> Iterator[tuple[int, int, int]]:
+        """(group, start, stop) of a task, with indices inside the group."""
+        number = bisect_right(self._starts, task.start) - 1
+        while number < len(self.groups) and self.groups[number].start < task.stop:
+            group = self.groups[number]
+            yield (
+                number,
+                max(task.start - group.start, 0),
+                min(task.stop - group.start, group.size),
+            )
+            number += 1
 
     def machine(self, group: Group) -> Machine:
         """The group's machine with its words set."""
         machine = load_arch(group.arch)
-        settings = {path: word for path, word in group.words if path in machine.params.options}
+        settings = {path: word for path, word in group.words if path in words_of(machine)}
         return load_arch(group.arch, settings) if settings else machine
 
     def mapping(self, group: Group, machine: Machine) -> MappingDoc | None:
-        """The group's choices as a mapping, or None where it makes none."""
-        chosen = {path: word for path, word in group.words if path in machine.model.choices}
-        return MappingDoc("sweep", chosen) if chosen else None
+        """The group's mapping: its document, with the swept choices as defaults; None where it makes none."""
+        document = (
+            None if group.mapping == NO_MAPPING else load_mapping(find_document(group.mapping, "mappings"))
+        )
+        own = words_of(machine)
+        chosen = {p: w for p, w in group.words if p in machine.model.choices and p not in own}
+        if document is None:
+            return MappingDoc("sweep", chosen) if chosen else None
+        return MappingDoc(document.name, {**document.defaults, **chosen}, document.rules)
 
     def network(self, group: Group) -> Workload:
         """The group's network with its batch."""
         return load_workload(group.workload).with_batch(group.batch)
 
-    def columns(self, group: Group, start: int, stop: int) -> tuple[Columns, NDArray[np.int64]]:
-        """Parameter columns (axes and derived values) and indices of the points that meet the conditions."""
-        index = np.arange(start, stop, dtype=np.int64)
-        columns = self._sampled(group, index) if self.doc.sampling else self._grid(group, index)
-        known = set(columns)
-        derived = {p: e for p, e in self.doc.derived.items() if e.names <= known}
-        for path, expression in derived.items():
-            columns[path] = np.broadcast_to(
-                np.asarray(expression(columns), dtype=np.float64), index.shape
-            ).copy()
-        keep = np.ones(index.shape, dtype=np.bool_)
-        for condition in self.doc.conditions:
-            if condition.names <= set(columns):
-                keep &= np.asarray(condition(columns), dtype=np.bool_)
-        return {path: values[keep] for path, values in columns.items()}, index[keep]
-
-    def _grid(self, group: Group, index: NDArray[np.int64]) -> Columns:
-        shape = tuple(len(axis.values) for axis in group.axes)
-        if not shape:
-            return {}
-        digits = np.unravel_index(index, shape)
-        return {
-            axis.path: np.asarray(axis.values, dtype=np.float64)[digit]
-            for axis, digit in zip(group.axes, digits, strict=True)
-        }
-
-    def _sampled(self, group: Group, index: NDArray[np.int64]) -> Columns:
-        from scipy.stats import qmc
-
-        assert self.doc.sampling is not None
+    def axis_columns(self, group: Group, index: NDArray[np.int64]) -> Columns:
+        """Values of the group's axes at points ``index`` of the group, each of shape (len(index),)."""
+        if self.doc.sampling is not None:
+            return self._sampled(group, index)
         if not group.axes:
             return {}
-        sampler = qmc.Sobol(len(group.axes), seed=self.doc.sampling[2])
-        sampler.fast_forward(int(index[0]))
-        unit = sampler.random(len(index))
+        digits = np.unravel_index(index, tuple(len(axis.values) for axis in group.axes))
+        return {axis.path: axis.numbers()[digit] for axis, digit in zip(group.axes, digits, strict=True)}
+
+    def _sampled(self, group: Group, index: NDArray[np.int64]) -> Columns:
+        """Points ``index`` (consecutive) of a scrambled Sobol sequence; the same sequence in every group."""
+        assert self.doc.sampling is not None
+        if not group.axes or not len(index):
+            return {axis.path: np.zeros(0) for axis in group.axes}
+        unit = sobol_points(len(group.axes), int(index[0]), len(index), self.doc.sampling[2])
+        machine = load_arch(group.arch)
         columns: Columns = {}
-        for number, axis in enumerate(group.axes):
-            values = np.asarray(axis.values, dtype=np.float64)
-            columns[axis.path] = values[
-                np.minimum((unit[:, number] * len(values)).astype(np.int64), len(values) - 1)
-            ]
+        for axis, draws in zip(group.axes, unit.T, strict=True):
+            known = unit_of(machine, axis.path)
+            columns[axis.path] = axis.between(draws, known is not None and known.whole)
         return columns
+
+
+def sobol_points(dimensions: int, start: int, count: int, seed: int) -> NDArray[np.float64]:
+    """``count`` points from number ``start`` on of the scrambled Sobol sequence, shape (count, dimensions)."""
+    import warnings
+
+    from scipy.stats import qmc
+
+    sampler = qmc.Sobol(dimensions, seed=seed)
+    sampler.fast_forward(start)
+    with warnings.catch_warnings():
+        # A sweep takes as many points as it is asked for; the note about powers of two is in the manual.
+        warnings.simplefilter("ignore", UserWarning)
+        return np.asarray(sampler.random(count))
 
 
 def prepare(doc: SpaceDoc) -> Space:
     """Check a sweep against the machines and networks it names.
 
-    Raises :class:`SpecError` with every unknown machine, network, path, word, value and column, and for an
-    empty or unreasonably large space.
+    Raises :class:`SpecError` with every unknown machine, network, mapping, path, word, value and column, and for
+    an empty or unreasonably large space.
     """
-    problems: list[Problem] = []
-    machines = {arch: m for arch in doc.archs if (m := _attempt(problems, load_arch, arch)) is not None}
-    networks = {w: n for w in doc.workloads if (n := _attempt(problems, load_workload, w)) is not None}
-    if problems:
-        raise SpecError(problems)
-    _check_axes(doc, machines, problems)
-    _check_names(doc, problems)
-    if problems:
-        raise SpecError(problems)
-    groups = tuple(_groups(doc, machines, networks))
-    size = sum(group.size for group in groups)
-    if not 1 <= size <= MAX_POINTS:
-        found = f"a space of {size:,} points"
-        raise SpecError([doc.document.problem(("parameters",), found, f"1 to {MAX_POINTS:,} points")])
+    parts = load_parts(doc)
+    check(doc, parts)
+    size, count = _extent(doc, parts)
+    if not 1 <= size <= MAX_POINTS or count > MAX_GROUPS:
+        found = f"a space of {size:,} points in {count:,} combinations of words, networks and batches"
+        allowed = f"1 to {MAX_POINTS:,} points in at most {MAX_GROUPS:,} combinations"
+        raise SpecError([doc.document.problem(("parameters",), found, allowed)])
+    groups = tuple(_groups(doc, parts))
     content = {
         "cosim": version("cosim"),
         "space": doc.content(),
-        "archs": {arch: machine.hash for arch, machine in machines.items()},
-        "workloads": {name: workload_hash(network) for name, network in networks.items()},
+        "archs": {arch: machine.hash for arch, machine in parts.machines.items()},
+        "workloads": {name: workload_hash(network) for name, network in parts.networks.items()},
+        "mappings": {
+            name: None if found is None else [found.defaults, [[r.pattern, r.values] for r in found.rules]]
+            for name, found in parts.mappings.items()
+        },
     }
     return Space(doc, groups, canonical_hash(content))
 
 
-def _attempt(problems: list[Problem], load: Any, ref: str) -> Any:
-    try:
-        return load(ref)
-    except SpecError as error:
-        problems.extend(error.problems)
-    return None
+def _axes(doc: SpaceDoc, machine: Machine) -> tuple[tuple[Axis, ...], tuple[Axis, ...]]:
+    """(numeric axes, axes of words) that the machine has."""
+    axes = [_whole(axis, machine) for axis in doc.axes if applies(axis, machine)]
+    return tuple(a for a in axes if a.numeric), tuple(a for a in axes if not a.numeric)
 
 
-def _applies(axis: Axis, machine: Machine) -> bool:
-    if axis.numeric:
-        return machine.params.has(axis.path) or _in_part(axis.path, machine)
-    return axis.path in machine.params.options or axis.path in machine.model.choices
+def _size(doc: SpaceDoc, numeric: tuple[Axis, ...]) -> int:
+    return doc.sampling[1] if doc.sampling and numeric else math.prod(len(axis.values) for axis in numeric)
 
 
-def _in_part(path: str, machine: Machine) -> bool:
-    head, _, rest = path.partition(".")
-    return head in machine.params.parts and machine.params.parts[head].has(rest)
+def _extent(doc: SpaceDoc, parts: Parts) -> tuple[int, int]:
+    """Points and groups, without listing either."""
+    tried = len(parts.mappings) * len(parts.networks) * len(doc.batches)
+    points = groups = 0
+    for machine in parts.machines.values():
+        numeric, words = _axes(doc, machine)
+        number = tried * math.prod(len(axis.values) for axis in words)
+        groups += number
+        points += number * _size(doc, numeric)
+    return points, groups
 
 
-def _check_axes(doc: SpaceDoc, machines: Mapping[str, Machine], problems: list[Problem]) -> None:
-    for axis in doc.axes:
-        using = [machine for machine in machines.values() if _applies(axis, machine)]
-        if not using:
-            known = sorted({path for m in machines.values() for path in _paths(m)})
-            kind = "numbers for" if axis.numeric else "words for"
-            found = f"{kind} the unknown path {axis.path!r}"
-            hint = nearest_hint(axis.path, known)
-            problems.append(
-                doc.document.problem(("parameters", axis.path), found, "a path of its machines", hint)
-            )
-        for machine in using:
-            _check_values(doc, axis, machine, problems)
-    for path in doc.derived:
-        if not any(machine.params.has(path) or _in_part(path, machine) for machine in machines.values()):
-            known = sorted({p for m in machines.values() for p in m.params.values})
-            hint = nearest_hint(path, known)
-            problems.append(
-                doc.document.problem(("derived", path), f"the unknown path {path!r}", "a path", hint)
-            )
-
-
-def _paths(machine: Machine) -> set[str]:
-    return {*machine.params.values, *machine.params.options, *machine.model.choices}
-
-
-def _check_values(doc: SpaceDoc, axis: Axis, machine: Machine, problems: list[Problem]) -> None:
-    """Every value must be one that the machine file could hold (a sample of them where there are very many)."""
-    step = max(1, len(axis.values) // CHECKED_VALUES)
-    for value in (*axis.values[::step], axis.values[-1]):
-        if axis.path in machine.model.choices and axis.path not in machine.params.options:
-            allowed = machine.model.choices[axis.path]
-            if value not in allowed:
-                problem = doc.document.problem(
-                    ("parameters", axis.path),
-                    f"{value!r}",
-                    one_of(allowed),
-                    nearest_hint(str(value), allowed),
-                )
-                problems.append(problem)
-            continue
-        text = value if isinstance(value, str) else repr(int(value) if value == int(value) else value)
-        try:
-            load_arch(machine.path, {axis.path: text})
-        except SpecError as error:
-            for found in error.problems:
-                problems.append(
-                    doc.document.problem(
-                        ("parameters", axis.path), f"{text}: {found.found}", found.allowed, found.hint
-                    )
-                )
-            return
-
-
-def _check_names(doc: SpaceDoc, problems: list[Problem]) -> None:
-    inputs = {axis.path for axis in doc.axes} | set(doc.derived)
-
-    def check(expression: Expression, at: tuple[str | int, ...], known: set[str]) -> None:
-        for name in sorted(expression.names - known):
-            hint = nearest_hint(name, known)
-            problems.append(
-                doc.document.problem(at, f"the unknown name {name!r}", one_of(sorted(known)), hint)
-            )
-
-    for path, expression in doc.derived.items():
-        check(expression, ("derived", path), {axis.path for axis in doc.axes})
-    for index, condition in enumerate(doc.conditions):
-        check(condition, ("conditions", index), inputs)
-    for index, constraint in enumerate(doc.constraints):
-        check(constraint, ("constraints", index), inputs | set(OUTPUTS))
-    for index, name in enumerate(doc.objectives):
-        if name not in OUTPUTS:
-            hint = nearest_hint(name, OUTPUTS)
-            problems.append(
-                doc.document.problem(
-                    ("objectives", index), f"the unknown column {name!r}", one_of(OUTPUTS), hint
-                )
-            )
-
-
-def _groups(
-    doc: SpaceDoc, machines: Mapping[str, Machine], networks: Mapping[str, Workload]
-) -> Iterator[Group]:
-    for arch, machine in machines.items():
-        axes = [axis for axis in doc.axes if _applies(axis, machine)]
-        numeric = tuple(axis for axis in axes if axis.numeric)
-        words = [axis for axis in axes if not axis.numeric]
-        size = (
-            doc.sampling[1] if doc.sampling and numeric else math.prod(len(axis.values) for axis in numeric)
-        )
+def _groups(doc: SpaceDoc, parts: Parts) -> Iterator[Group]:
+    start = 0
+    for arch, machine in parts.machines.items():
+        numeric, words = _axes(doc, machine)
+        size = _size(doc, numeric)
         for chosen in itertools.product(*(axis.values for axis in words)):
             pairs = tuple((axis.path, str(value)) for axis, value in zip(words, chosen, strict=True))
-            for workload in networks:
-                for batch in doc.batches:
-                    yield Group(arch, workload, batch, pairs, numeric, size)
+            for mapping, workload, batch in itertools.product(parts.mappings, parts.networks, doc.batches):
+                yield Group(arch, mapping, workload, batch, pairs, numeric, start, size)
+                start += size
 
 
-def with_sampling(doc: SpaceDoc, points: int, seed: int) -> SpaceDoc:
-    """The same space sampled by a Sobol sequence instead of its full grid."""
-    return replace(doc, sampling=("sobol", points, seed))
-
-
-def refusal_text(error: Refused) -> str:
-    """Reasons of a refusal in one line."""
-    return "; ".join(f"found {r.found}, allowed {r.allowed}" for r in error.refusals)
+def _whole(axis: Axis, machine: Machine) -> Axis:
+    unit = unit_of(machine, axis.path) if axis.numeric else None
+    return axis.rounded() if unit is not None and unit.whole else axis

@@ -4,66 +4,57 @@ kind: sweep
 name: buffers
 archs: [systolic_sram, systolic_mlc_sttram]
 workloads: [resnet50, vit]
+mappings: [default, mappings/mine.yaml]     # optional; `default` is the machine's own best choice
+batch: [1, 8]
 parameters:
   array.rows: [16, 32, 64]
   dram.bandwidth_bytes_per_s: {log_range: [1 GB/s, 16 GB/s], points: 5}
-  dataflow: [os, ws]                     # a choice of the mapping, or a word of the machine file
-derived: {array.cols: array.rows}
+  dataflow: [os, ws]                        # a choice of the mapping, or a word of the machine file
+derived: {array.cols: array.rows}           # parameters that follow from others
 conditions: ["array.rows * array.cols <= 4096"]
+columns: {buffer_bytes: buffers.filter.capacity_bytes + buffers.ifmap.capacity_bytes}
 constraints: ["latency_s < 0.5"]
-objectives: [latency_s, energy_j]
+objectives: [latency_s, energy_j, buffer_bytes]
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from cosim.explore.axes import Axis, read_axis
 from cosim.explore.expression import Expression
 from cosim.spec.problems import Problem, Refused, SpecError, describe, nearest_hint, one_of
 from cosim.spec.strict_yaml import Document, load
-from cosim.spec.units import parse
 
 KEYS = (
-    *("kind", "name", "description", "archs", "workloads", "batch", "parameters", "derived", "conditions"),
-    *("constraints", "objectives", "sampling"),
+    *("kind", "name", "description", "archs", "workloads", "mappings", "batch", "parameters", "derived"),
+    *("conditions", "columns", "constraints", "objectives", "sampling"),
 )
-RANGES = ("list", "range", "log_range")
+OBJECTIVES = ("latency_s", "energy_j")
+NO_MAPPING = "default"
 MAX_POINTS = 50_000_000
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One swept parameter: numbers in the canonical unit, or words."""
-
-    path: str
-    values: tuple[float, ...] | tuple[str, ...]
-
-    @property
-    def numeric(self) -> bool:
-        """True if the values are numbers."""
-        return not isinstance(self.values[0], str)
 
 
 @dataclass(frozen=True)
 class SpaceDoc:
     """A sweep as written; ``document`` is kept for places in messages.
 
-    ``sampling`` is None for the full grid, else (method, points, seed) with method ``sobol``.
+    ``columns`` are further result columns, computed from parameters and results. ``sampling`` is None for the
+    full grid, else (method, points, seed) with method ``sobol``.
     """
 
     name: str
     archs: tuple[str, ...]
     workloads: tuple[str, ...]
+    mappings: tuple[str, ...]
     batches: tuple[int, ...]
     axes: tuple[Axis, ...]
     derived: Mapping[str, Expression]
     conditions: tuple[Expression, ...]
+    columns: Mapping[str, Expression]
     constraints: tuple[Expression, ...]
     objectives: tuple[str, ...]
     sampling: tuple[str, int, int] | None
@@ -74,10 +65,12 @@ class SpaceDoc:
         return {
             "archs": list(self.archs),
             "workloads": list(self.workloads),
+            "mappings": list(self.mappings),
             "batches": list(self.batches),
-            "axes": [[axis.path, list(axis.values)] for axis in self.axes],
+            "axes": [axis.content() for axis in self.axes],
             "derived": {path: expression.text for path, expression in self.derived.items()},
             "conditions": [c.text for c in self.conditions],
+            "columns": {name: expression.text for name, expression in self.columns.items()},
             "constraints": [c.text for c in self.constraints],
             "objectives": list(self.objectives),
             "sampling": list(self.sampling) if self.sampling else None,
@@ -94,10 +87,14 @@ class _Reader:
     def refuse(self, path: tuple[str | int, ...], found: str, allowed: str, hint: str = "") -> None:
         self.problems.append(self.document.problem(path, found, allowed, hint))
 
-    def words(self, key: str, required: bool) -> tuple[str, ...]:
+    def refused(self, path: tuple[str | int, ...], error: Refused) -> None:
+        for refusal in error.refusals:
+            self.refuse(path, refusal.found, refusal.allowed, refusal.hint)
+
+    def words(self, key: str, otherwise: tuple[str, ...] | None) -> tuple[str, ...]:
         raw = self.document.get(key)
-        if raw is None and not required:
-            return ()
+        if raw is None and otherwise is not None:
+            return otherwise
         items = [raw] if isinstance(raw, str) else raw
         if not isinstance(items, list) or not items or not all(isinstance(item, str) for item in items):
             self.refuse((key,), describe(raw), "a name or a list of names")
@@ -111,114 +108,59 @@ class _Reader:
         if not isinstance(raw, list):
             self.refuse((key,), describe(raw), "a list of comparisons such as 'latency_s < 0.01'")
             return ()
-        found = []
-        for index, text in enumerate(raw):
-            expression = self.expression((key, index), text)
-            if expression is not None:
-                found.append(expression)
-        return tuple(found)
+        found = [self.expression((key, index), text) for index, text in enumerate(raw)]
+        return tuple(expression for expression in found if expression is not None)
+
+    def named(self, key: str) -> dict[str, Expression]:
+        raw = self.document.get(key) or {}
+        if not isinstance(raw, dict):
+            self.refuse((key,), describe(raw), "a mapping of name: expression")
+            return {}
+        found = {str(name): self.expression((key, name), text) for name, text in raw.items()}
+        return {name: expression for name, expression in found.items() if expression is not None}
 
     def expression(self, path: tuple[str | int, ...], text: Any) -> Expression | None:
         try:
             return Expression(str(text))
         except Refused as error:
-            for refusal in error.refusals:
-                self.refuse(path, refusal.found, refusal.allowed, refusal.hint)
+            self.refused(path, error)
         return None
 
-    def axis(self, path: str, raw: Any) -> Axis | None:
-        suffix = _suffix(path)
-        at = ("parameters", path)
-        try:
-            if isinstance(raw, dict):
-                return Axis(path, _range(raw, suffix))
-            items = raw if isinstance(raw, list) else [raw]
-            if not items:
-                self.refuse(at, "an empty list", "at least one value")
-                return None
-            values = tuple(_value(item, suffix) for item in items)
-        except Refused as error:
-            for refusal in error.refusals:
-                self.refuse(at, refusal.found, refusal.allowed, refusal.hint)
+    def axes(self) -> tuple[Axis, ...]:
+        raw = self.document.get("parameters") or {}
+        if not isinstance(raw, dict):
+            self.refuse(("parameters",), describe(raw), "a mapping of parameter path: values")
+            return ()
+        found = []
+        for path, values in raw.items():
+            try:
+                found.append(read_axis(str(path), values))
+            except Refused as error:
+                self.refused(("parameters", path), error)
+        return tuple(found)
+
+    def batches(self) -> tuple[int, ...]:
+        raw = self.document.get("batch")
+        items = [1] if raw is None else raw if isinstance(raw, list) else [raw]
+        whole = all(isinstance(b, int) and not isinstance(b, bool) and b >= 1 for b in items)
+        if not items or not whole or len(set(items)) != len(items):
+            self.refuse(
+                ("batch",), describe(raw), "a whole number of at least 1, or a list of them, each once"
+            )
+            return (1,)
+        return tuple(items)
+
+    def sampling(self) -> tuple[str, int, int] | None:
+        raw = self.document.get("sampling")
+        if raw is None or raw == "grid":
             return None
-        if len(set(values)) != len(values):
-            self.refuse(at, "a value twice", "each value once")
-        if len({isinstance(value, str) for value in values}) > 1:
-            self.refuse(at, "numbers and words mixed", "all numbers or all words")
-            return None
-        return Axis(path, values)  # type: ignore[arg-type]
-
-
-def _suffix(path: str) -> str | None:
-    """Unit of a parameter path, from the end of its last name; None for a count or a word."""
-    from cosim.spec.units import scale_of
-
-    parts = path.rsplit(".", 1)[-1].split("_")
-    for start in range(1, len(parts)):
-        suffix = "_".join(parts[start:])
-        try:
-            scale_of(suffix)
-        except KeyError:
-            continue
-        return suffix
-    return None
-
-
-def _value(raw: Any, suffix: str | None) -> float | str:
-    if isinstance(raw, bool):
-        return "true" if raw else "false"
-    if isinstance(raw, int | float):
-        return float(raw)
-    if isinstance(raw, str):
-        if suffix is not None and raw[:1] in "0123456789.+-":
-            return float(parse(raw, suffix))
-        return raw
-    from cosim.spec.problems import refuse
-
-    raise refuse(describe(raw), "a number, a number with a unit, or a word")
-
-
-def _range(raw: Mapping[str, Any], suffix: str | None) -> tuple[float, ...]:
-    """``{range: [a, b], step|points: n}`` or ``{log_range: [a, b], points: n}`` (both ends included)."""
-    from cosim.spec.problems import refuse
-
-    kinds = [key for key in raw if key in RANGES]
-    unknown = [key for key in raw if key not in (*RANGES, "points", "step")]
-    if unknown or len(kinds) != 1:
-        found = f"the keys {one_of(raw)}"
-        raise refuse(found, "{range: [a, b], points|step: n} or {log_range: [a, b], points: n}")
-    kind = kinds[0]
-    ends = raw[kind]
-    if kind == "list":
-        return tuple(float(v) if not isinstance(v := _value(x, suffix), str) else _no_word(v) for x in ends)
-    if not isinstance(ends, list) or len(ends) != 2:
-        raise refuse(describe(ends), "[lowest, highest]")
-    low, high = (_value(end, suffix) for end in ends)
-    if isinstance(low, str) or isinstance(high, str) or not low < high:
-        raise refuse(f"{low} to {high}", "two numbers, the lower one first")
-    if "step" in raw and kind == "range":
-        step = raw["step"]
-        step = _value(step, suffix)
-        if isinstance(step, str) or step <= 0 or (high - low) / step > 1e6:
-            raise refuse(describe(raw["step"]), "a positive step that gives at most a million values")
-        return tuple(float(v) for v in low + step * np.arange(math.floor((high - low) / step + 1e-9) + 1))
-    points = raw.get("points")
-    if not isinstance(points, int) or isinstance(points, bool) or not 2 <= points <= 1_000_000:
-        raise refuse(f"points: {describe(points)}", "a whole number from 2 to a million")
-    if kind == "log_range":
-        if low <= 0:
-            raise refuse(f"a lower end of {low:g}", "a positive number in a log_range")
-        spaced = np.geomspace(low, high, points)
-    else:
-        spaced = np.linspace(low, high, points)
-    whole = suffix in (None, "count", "bytes", "bits")
-    return tuple(dict.fromkeys(float(round(v) if whole else v) for v in spaced))
-
-
-def _no_word(word: str) -> float:
-    from cosim.spec.problems import refuse
-
-    raise refuse(f"'{word}'", "a number in a range")
+        if isinstance(raw, dict) and set(raw) <= {"sobol", "seed"}:
+            points, seed = raw.get("sobol"), raw.get("seed", 0)
+            counts = all(isinstance(n, int) and not isinstance(n, bool) for n in (points, seed))
+            if counts and isinstance(points, int) and 1 <= points <= MAX_POINTS and seed >= 0:
+                return ("sobol", points, seed)
+        self.refuse(("sampling",), describe(raw), f"grid, or {{sobol: 1 to {MAX_POINTS:,} points, seed: n}}")
+        return None
 
 
 def load_space(path: Path) -> SpaceDoc:
@@ -233,58 +175,28 @@ def load_space(path: Path) -> SpaceDoc:
     reader = _Reader(document)
     for key in data:
         if key not in KEYS:
-            problem = document.problem(
-                (key,), f"unknown key {key!r}", one_of(KEYS), nearest_hint(key, KEYS), key=True
+            reader.problems.append(
+                document.problem(
+                    (key,), f"unknown key {key!r}", one_of(KEYS), nearest_hint(str(key), KEYS), key=True
+                )
             )
-            reader.problems.append(problem)
     if data.get("kind") != "sweep":
         reader.refuse(("kind",), describe(data.get("kind")), "sweep")
-    archs, workloads = reader.words("archs", True), reader.words("workloads", True)
-    raw_axes = data.get("parameters") or {}
-    axes: list[Axis] = []
-    if isinstance(raw_axes, dict):
-        axes = [axis for name, raw in raw_axes.items() if (axis := reader.axis(name, raw)) is not None]
-    else:
-        reader.refuse(("parameters",), describe(raw_axes), "a mapping of parameter path: values")
-    derived: dict[str, Expression] = {}
-    for name, text in (data.get("derived") or {}).items():
-        expression = reader.expression(("derived", name), text)
-        if expression is not None:
-            derived[name] = expression
-    sampling = _sampling(reader, data.get("sampling"))
-    batches = _batches(reader, data.get("batch", 1))
     doc = SpaceDoc(
         name=str(data.get("name", path.stem)),
-        archs=archs,
-        workloads=workloads,
-        batches=batches,
-        axes=tuple(axes),
-        derived=derived,
+        archs=reader.words("archs", None),
+        workloads=reader.words("workloads", None),
+        mappings=reader.words("mappings", (NO_MAPPING,)),
+        batches=reader.batches(),
+        axes=reader.axes(),
+        derived=reader.named("derived"),
         conditions=reader.expressions("conditions"),
+        columns=reader.named("columns"),
         constraints=reader.expressions("constraints"),
-        objectives=reader.words("objectives", False) or ("latency_s", "energy_j"),
-        sampling=sampling,
+        objectives=reader.words("objectives", OBJECTIVES),
+        sampling=reader.sampling(),
         document=document,
     )
     if reader.problems:
         raise SpecError(reader.problems)
     return doc
-
-
-def _batches(reader: _Reader, raw: Any) -> tuple[int, ...]:
-    items = raw if isinstance(raw, list) else [raw]
-    if not items or not all(isinstance(b, int) and not isinstance(b, bool) and b >= 1 for b in items):
-        reader.refuse(("batch",), describe(raw), "a whole number of at least 1, or a list of them")
-        return (1,)
-    return tuple(items)
-
-
-def _sampling(reader: _Reader, raw: Any) -> tuple[str, int, int] | None:
-    if raw is None or raw == "grid":
-        return None
-    if isinstance(raw, dict) and set(raw) <= {"sobol", "seed"} and isinstance(raw.get("sobol"), int):
-        points, seed = raw["sobol"], raw.get("seed", 0)
-        if 1 <= points <= MAX_POINTS and isinstance(seed, int):
-            return ("sobol", points, seed)
-    reader.refuse(("sampling",), describe(raw), "grid, or {sobol: points, seed: n}")
-    return None

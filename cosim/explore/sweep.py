@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import json
-import math
+import os
+import resource
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cosim.explore.evaluate import FAILED, INFEASIBLE, GroupContext, context_of, rows_of
+import numpy as np
+
+from cosim.explore.evaluate import (
+    FAILED,
+    INFEASIBLE,
+    GroupContext,
+    Words,
+    context_of,
+    evaluate,
+    parameters_of,
+    rows_of,
+)
 from cosim.explore.executors import Executor, Serial
-from cosim.explore.space import Space, Task, prepare
+from cosim.explore.space import TASK_POINTS, Space, Task, prepare
 from cosim.explore.space_file import load_space
-from cosim.explore.store import SHARDS, clean, done_tasks, write_shard
+from cosim.explore.store import SHARDS, clean, done_tasks, query, write_shard
 from cosim.results.files import OutputError, dump_json, write_atomic
 
 PROBE_POINTS = 512
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -87,11 +101,14 @@ class Worker:
     def __call__(self, task: Task) -> TaskDone:
         start = time.process_time()
         stamp = self.sweep.stat().st_mtime_ns
-        rows = rows_of(_space(self.sweep, stamp), _context(self.sweep, stamp, task.group), task)
+        space = _space(self.sweep, stamp)
+        rows = rows_of(space, partial(_context, self.sweep, stamp), task)
         write_shard(self.folder, task.index, rows)
-        count = rows["status"].count
+        status = rows["status"]
+        assert isinstance(status, Words)
+        of = [status.words[code] for code in status.codes]
         return TaskDone(
-            task.index, len(rows["status"]), count(INFEASIBLE), count(FAILED), time.process_time() - start
+            task.index, len(of), of.count(INFEASIBLE), of.count(FAILED), time.process_time() - start
         )
 
 
@@ -100,7 +117,7 @@ def open_folder(space: Space, folder: Path) -> None:
 
     Raises :class:`OutputError` for a folder of another space, of another version, or with other files.
     """
-    manifest = folder / "manifest.json"
+    manifest = folder / MANIFEST
     content = {
         "cosim": version("cosim"),
         "hash": space.hash,
@@ -120,10 +137,17 @@ def open_folder(space: Space, folder: Path) -> None:
                 f"{found.get('cosim')}), this is {space.doc.name!r} (hash {space.hash}, cosim {content['cosim']}); "
                 "choose another folder"
             )
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    elif folder.exists() and (not folder.is_dir() or any(_foreign(entry) for entry in folder.iterdir())):
         raise OutputError(f"{folder}: found other files, allowed an empty or new folder")
-    (folder / SHARDS).mkdir(parents=True, exist_ok=True)
-    write_atomic(manifest, dump_json(content))
+    folder.mkdir(parents=True, exist_ok=True)
+    if not manifest.exists():
+        write_atomic(manifest, dump_json(content))
+    (folder / SHARDS).mkdir(exist_ok=True)
+
+
+def _foreign(entry: Path) -> bool:
+    """Not the manifest of this sweep that another of its processes is writing at this moment."""
+    return not entry.name.startswith(f".{MANIFEST}.") and entry.name != MANIFEST
 
 
 def run_sweep(
@@ -156,8 +180,7 @@ def run_sweep(
         points, infeasible, failed = points + done.points, infeasible + done.infeasible, failed + done.failed
         if progress is not None:
             progress(done, len(mine) - len(todo) + number, len(mine))
-    if n == 1:
-        clean(folder)
+    clean(folder)
     if len(todo) < len(mine):
         earlier = _statuses(folder, {task.index for task in mine} - {task.index for task in todo})
         points, infeasible, failed = points + earlier[0], infeasible + earlier[1], failed + earlier[2]
@@ -168,42 +191,63 @@ def run_sweep(
 
 def _statuses(folder: Path, tasks: set[int]) -> tuple[int, int, int]:
     """(points, infeasible, failed) of shards written by an earlier run."""
-    import duckdb
-
-    with duckdb.connect() as connection:
-        rows = connection.execute(
-            "SELECT task, status, count(*) FROM read_parquet(?) GROUP BY task, status",
-            [str(folder / SHARDS / "[0-9]*.parquet")],
-        ).fetchall()
+    frame = query(
+        folder,
+        f"SELECT point // {TASK_POINTS} AS task, status, count(*) AS rows FROM results GROUP BY ALL",
+    )
+    rows = zip(frame["task"], frame["status"], frame["rows"], strict=True)
     chosen = [(status, count) for task, status, count in rows if task in tasks]
     return (
-        sum(count for _, count in chosen),
-        sum(count for status, count in chosen if status == INFEASIBLE),
-        sum(count for status, count in chosen if status == FAILED),
+        int(sum(count for _, count in chosen)),
+        int(sum(count for status, count in chosen if status == INFEASIBLE)),
+        int(sum(count for status, count in chosen if status == FAILED)),
     )
 
 
 def forecast(path: Path) -> Forecast:
-    """Points, CPU time, disk and memory of a sweep, from a probe of each group's first points; writes nothing."""
+    """Points, CPU time, disk and memory of a sweep, from a probe of each machine and network; keeps nothing.
+
+    Time and bytes are measured on a few hundred points and scaled; memory is that of this process after it held
+    one full task, which is what a worker needs however many tasks there are.
+    """
     space = _space(path.resolve(), path.stat().st_mtime_ns)
-    seconds = 0.0
-    layers = 0.0
-    row_bytes = 0.0
-    probed: dict[str, float] = {}
-    for number, group in enumerate(space.groups):
-        context = context_of(space, group)
-        layers += context.layers.size * group.size
-        key = f"{group.arch} {group.workload}"
+    seconds = layers = 0.0
+    probed: dict[tuple[str, str], tuple[float, int]] = {}
+    for group in space.groups:
+        key = (group.arch, group.workload)
         if key not in probed:
-            count = min(PROBE_POINTS, group.size)
-            start = time.process_time()
-            rows = rows_of(space, context, Task(0, number, 0, count))
-            probed[key] = (time.process_time() - start) / max(1, count)
-            row_bytes = 10.0 * len(rows)
-        seconds += probed[key] * group.size
-    tasks = sum(1 for _ in space.tasks())
-    # A worker holds one chunk of intermediate arrays, one task of rows, and the libraries.
-    memory = 150e6 + 64 * 8192 * 8 + 8192 * 8 * 40
-    return Forecast(
-        space.size, tasks, math.floor(layers / space.size), seconds, row_bytes * space.size, memory
+            probed[key] = _probe_s(space, context_of(space, group))
+        layers += probed[key][1] * group.size
+        seconds += probed[key][0] * group.size
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / SHARDS).mkdir()
+        task = next(space.tasks())
+        rows = rows_of(space, lambda number: context_of(space, space.groups[number]), task)
+        size = write_shard(Path(folder), 0, rows).stat().st_size
+        start = time.process_time()
+        write_shard(Path(folder), 0, rows)
+        write_s = time.process_time() - start
+    share = space.size / (task.stop - task.start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if os.uname().sysname == "Darwin" else 1024
     )
+    return Forecast(
+        points=space.size,
+        tasks=space.task_count,
+        layers=layers / space.size,
+        cpu_s=seconds + write_s * share,
+        disk_bytes=size * share,
+        memory_bytes=float(peak),
+    )
+
+
+def _probe_s(space: Space, context: GroupContext) -> tuple[float, int]:
+    """CPU seconds a point, and layers; measured on the second of two equal evaluations."""
+    index = np.arange(min(PROBE_POINTS, context.group.size), dtype=np.int64)
+    seconds = 0.0
+    for _ in range(2):
+        start = time.process_time()
+        parameters, kept = parameters_of(space, context, index)
+        evaluate(space, context, parameters, len(kept))
+        seconds = time.process_time() - start
+    return seconds / len(index), context.layers.size
