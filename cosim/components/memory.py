@@ -290,24 +290,27 @@ def memory_energies(params: Params, prefix: str, component: str) -> MemoryCost:
     return MemoryCost(actions, {component: _static_mw(params, prefix)})
 
 
-def memory_busy_s(params: Params, prefix: str, read_bits: Array, write_bits: Array) -> Array | None:
+def memory_busy_s(
+    params: Params, prefix: str, read: Array, write: Array, unit_bits: float = 8.0
+) -> Array | None:
     """Seconds that the ports are busy, or None if the arch file states no rate (ports that always keep up).
 
+    ``read`` and ``write`` are amounts of data in units of ``unit_bits``: bytes, unless the caller counts bits.
     With ``bandwidth_bytes_per_s`` reads and writes share it (eq. 3); with ``read_latency_ns`` and
     ``write_latency_ns`` each bank serves one word at a time (eq. 4):
 
         t = (read + write) * stored / bandwidth                                             (eq. 3)
         t = (words_read * t_read + words_written * t_write) / banks                         (eq. 4)
     """
-    scale = stored_bits(params, prefix, 1.0)
+    scale = stored_bits(params, prefix, unit_bits)
     if params.has(f"{prefix}.bandwidth_bytes_per_s"):
-        bit_s = scale * 0.125 / params[f"{prefix}.bandwidth_bytes_per_s"]
-        return np.asarray((read_bits + write_bits) * bit_s)
+        unit_s = scale * 0.125 / params[f"{prefix}.bandwidth_bytes_per_s"]
+        return np.asarray((read + write) * unit_s)
     if not params.has(f"{prefix}.read_latency_ns"):
         return None
-    per_bit = scale * 1e-9 / (params[f"{prefix}.word_bits"] * params[f"{prefix}.banks"])
-    read_s = read_bits * (per_bit * params[f"{prefix}.read_latency_ns"])
-    return np.asarray(read_s + write_bits * (per_bit * params[f"{prefix}.write_latency_ns"]))
+    per_unit = scale * 1e-9 / (params[f"{prefix}.word_bits"] * params[f"{prefix}.banks"])
+    read_s = read * (per_unit * params[f"{prefix}.read_latency_ns"])
+    return np.asarray(read_s + write * (per_unit * params[f"{prefix}.write_latency_ns"]))
 
 
 def merged(*costs: MemoryCost) -> tuple[Mapping[Action, Value], Mapping[str, Value]]:

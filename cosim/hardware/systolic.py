@@ -116,7 +116,9 @@ def _ports_s(
         return found
     moved = traffic or _Traffic.of(layers, run, params)
     for name in rated:
-        port_s = memory_busy_s(params, f"buffers.{name}", moved.buffer_read[name], moved.buffer_write[name])
+        port_s = memory_busy_s(
+            params, f"buffers.{name}", moved.buffer_read[name], moved.buffer_write[name], 1.0
+        )
         if port_s is not None:
             found[f"{name}_port"] = port_s
     return found

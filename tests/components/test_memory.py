@@ -177,13 +177,17 @@ def test_check_bits_and_metadata_are_moved_and_take_room() -> None:
 
 
 def test_port_time_by_bandwidth_and_by_latency() -> None:
-    bits = np.array([8.0e9])
-    assert memory_busy_s(lowered(SRAM), "m", bits, bits) is None
-    assert memory_busy_s(lowered(DRAM), "m", bits, 0 * bits) == pytest.approx(0.25)
+    """4 GB/s move 1 GB in 0.25 s; two banks read two words of 2 ns and write one of 10 ns in 7 ns."""
+    amount = np.array([1.0e9])
+    assert memory_busy_s(lowered(SRAM), "m", amount, amount) is None
+    assert memory_busy_s(lowered(DRAM), "m", amount, 0 * amount) == pytest.approx(0.25)
+    assert memory_busy_s(lowered(DRAM), "m", 8 * amount, 0 * amount, unit_bits=1.0) == pytest.approx(0.25)
     slow = lowered(SRAM | {"banks": 2, "read_latency_ns": 2.0, "write_latency_ns": 10.0})
-    assert memory_busy_s(slow, "m", np.array([128.0]), np.array([64.0])) == pytest.approx(
-        (2 * 2 + 10) / 2 * 1e-9
+    assert memory_busy_s(slow, "m", np.array([16.0]), np.array([8.0])) == pytest.approx(7e-9)
+    coded = lowered(
+        SRAM | {"banks": 2, "read_latency_ns": 2.0, "write_latency_ns": 10.0, "ecc": "secded-72-64"}
     )
+    assert memory_busy_s(coded, "m", np.array([16.0]), np.array([8.0])) == pytest.approx(7e-9 * 1.125)
 
 
 @pytest.mark.parametrize(
