@@ -31,6 +31,17 @@ BENCHES: dict[str, Bench] = {
     "estimate_systolic": Bench("cosim.bench.points:systolic", "layer evaluations a second, vectorised"),
     "estimate_simd_cpu": Bench("cosim.bench.points:simd_cpu", "layer evaluations a second, vectorised"),
     "estimate_gpu": Bench("cosim.bench.points:gpu", "layer evaluations a second, vectorised"),
+    "inject_uniform_1e-4": Bench(
+        "cosim.noise.bench:inject_uniform_1e_4", "bit errors at 1e-4, stored bits a second"
+    ),
+    "inject_uniform_1e-2": Bench(
+        "cosim.noise.bench:inject_uniform_1e_2", "bit errors at 1e-2, stored bits a second"
+    ),
+    "inject_pattern_1e-4": Bench("cosim.noise.bench:inject_pattern_1e_4", "cell errors by pattern at 1e-4"),
+    "inject_pattern_1e-2": Bench("cosim.noise.bench:inject_pattern_1e_2", "cell errors by pattern at 1e-2"),
+    "encode": Bench(
+        "cosim.noise.bench:bench_encode", "sign backup, best of three forms a word, pattern counts"
+    ),
 }
 
 

@@ -121,6 +121,20 @@ def block_candidates(
 
 
 @njit(cache=True)
+def accumulate_rows(confusion: npt.NDArray[np.float64], cumulative: npt.NDArray[np.float64]) -> float:
+    """Running sums of each row without its diagonal, into ``cumulative``; returns the largest row total."""
+    rate = 0.0
+    for s in range(confusion.shape[0]):
+        total = 0.0
+        for t in range(confusion.shape[0]):
+            if t != s:
+                total += confusion[s, t]
+            cumulative[s, t] = total
+        rate = max(rate, total)
+    return min(rate, 1.0)  # a row of probabilities may sum to 1 + 1e-16
+
+
+@njit(cache=True)
 def confuse_cells(
     words: npt.NDArray[np.unsignedinteger],
     shifts: npt.NDArray[np.int64],
@@ -136,14 +150,7 @@ def confuse_cells(
     """
     states = confusion.shape[0]
     cumulative = np.zeros((states, states), np.float64)
-    rate = 0.0
-    for s in range(states):
-        total = 0.0
-        for t in range(states):
-            if t != s:
-                total += confusion[s, t]
-            cumulative[s, t] = total
-        rate = max(rate, total)
+    rate = accumulate_rows(confusion, cumulative)
     log2 = 0
     while (1 << log2) < shifts.size:
         log2 += 1
@@ -152,7 +159,6 @@ def confuse_cells(
     last_slot = first_slot + (words.size << log2)
     if rate <= 0.0 or last_slot <= first_slot:
         return 0
-    rate = min(rate, 1.0)  # a row of probabilities may sum to 1 + 1e-16
     length = block_slots(rate)
     scale = 1.0 / math.log1p(-rate) if rate < 1.0 else -0.0
     low = words.dtype.type(states - 1)

@@ -81,9 +81,8 @@ class CellPass:
 
     @cached_property
     def rate(self) -> float:
-        """Rate at which slots are visited."""
-        wrong = self.confusion - np.diag(np.diag(self.confusion))
-        return min(float(wrong.sum(axis=1).max()), 1.0)
+        """Rate at which slots are visited: the largest row error, as the kernel adds it up."""
+        return float(inject_cells.accumulate_rows(self.confusion, np.zeros_like(self.confusion)))
 
     @property
     def slots_per_word(self) -> int:
