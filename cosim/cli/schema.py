@@ -10,7 +10,7 @@ import click
 @click.command("schema")
 @click.argument("kind")
 def command(kind: str) -> None:
-    """Print the JSON Schema of an arch file of KIND, of a workload or of a mapping.
+    """Print the JSON Schema of the arch files of KIND, or of a `workload`.
 
     \b
     cosim schema systolic > systolic.schema.json

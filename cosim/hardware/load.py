@@ -136,10 +136,18 @@ def _content(params: Params) -> dict[str, Any]:
 
 
 def schema_of(kind: str) -> dict[str, Any]:
-    """JSON Schema of the machine files of ``kind``; raises :class:`SpecError` for an unknown kind."""
+    """JSON Schema of the machine files of ``kind``, or of ``workload`` files.
+
+    Raises :class:`SpecError` for an unknown kind.
+    """
     from cosim.spec.schema import json_schema
 
+    if kind == "workload":
+        from cosim.ir.workload_schema import workload_schema
+
+        return workload_schema()
     if kind not in kinds():
+        known = (*kinds(), "workload")
         raise SpecError(
             [
                 Problem(
