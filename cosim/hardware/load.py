@@ -148,17 +148,8 @@ def schema_of(kind: str) -> dict[str, Any]:
         return workload_schema()
     if kind not in kinds():
         known = (*kinds(), "workload")
-        raise SpecError(
-            [
-                Problem(
-                    "schema",
-                    0,
-                    0,
-                    "kind",
-                    f"{kind!r}",
-                    f"one of {one_of(kinds())}",
-                    nearest_hint(kind, kinds()),
-                )
-            ]
+        problem = Problem(
+            "schema", 0, 0, "kind", repr(kind), f"one of {one_of(known)}", nearest_hint(kind, known)
         )
+        raise SpecError([problem])
     return json_schema(model_of(kind).spec)
