@@ -43,8 +43,8 @@ class Runtime:
     weight_cycles:   cycles per 64 bytes to bring weights into the kernel's layout at every call; 0: done once
     group_weight_cycles: the same for the weights of depthwise convolutions, per element
     packs_matmul:    a computed right operand is packed before use
-    plain_pointwise: convolutions of one tap on a channels-first tensor are matrix products with the plane along
-                     the vectors, without conversion
+    plain_pointwise: convolutions of one tap are matrix products on the tensor as it is; on a channels-first
+                     tensor the plane runs along the vectors
     depthwise_tile:  output columns of a depthwise kernel that share one load of the weights
     gemm_efficiency: rate of its matrix product on large square matrices over the port bound
     folds:           operators that a fused graph computes inside the layer before, at no cost
@@ -147,10 +147,9 @@ RUNTIMES: Mapping[str, Runtime] = {
         _LIBRARY,
         line_instructions=36.0,
         weight_cycles=12.0,
-        group_weight_cycles=30.0,
+        group_weight_cycles=3.0,
         packs_matmul=True,
         plain_pointwise=True,
-        depthwise_tile=1.0,
         # 100.4 of 118.2 GFLOP/s at 1536 x 1536 on a Zen 4 core.
         gemm_efficiency=0.85,
         code=_TORCH_CODE,

@@ -80,6 +80,7 @@ class Core(Spec):
     multiply_latency_cycles: Cycles
     tile_overhead_cycles: Cycles
     row_overhead_cycles: Cycles
+    dispatch_per_cycle: Ratio
     sustained_ipc: Ratio
     tiles_in_flight: Count
     segment_cycles: Cycles
@@ -116,6 +117,7 @@ class LibrarySpec(Spec):
     """
 
     mac_call_s: S
+    depthwise_call_s: S
     vector_call_s: S
     node_s: S
     cold_mac_s: S
@@ -255,7 +257,9 @@ class SimdCpuModel(MachineModel):
         """Host time of a call: library dispatch, thread fork and join, cold code."""
         where = f"runtime.libraries.{params.option('runtime.name')}"
         if params.option("runtime.graph") == "standalone":
-            call = np.where(layers.is_mac, params[f"{where}.mac_call_s"], params[f"{where}.vector_call_s"])
+            depthwise = layers.op_class == OpClass.DEPTHWISE_CONV
+            call = np.where(depthwise, params[f"{where}.depthwise_call_s"], params[f"{where}.mac_call_s"])
+            call = np.where(layers.is_mac, call, params[f"{where}.vector_call_s"])
         else:
             call = params[f"{where}.node_s"] + np.zeros(layers.size)
         if params.option("runtime.operands") == "cold":

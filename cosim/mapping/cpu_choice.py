@@ -130,10 +130,14 @@ def _depthwise(layers: LayerBatch) -> Mask:
     return np.asarray((layers.op_class == OpClass.DEPTHWISE_CONV) & (layers.C == 1))
 
 
+def _plain(layers: LayerBatch, params: Params) -> Mask:
+    """Pointwise convolutions that the runtime hands to its matrix product as they are."""
+    return np.asarray(runtime_of(params).plain_pointwise & dense_conv(layers) & ~spatial(layers))
+
+
 def _turned(layers: LayerBatch, params: Params) -> Mask:
-    """Pointwise convolutions that the runtime computes on the channels-first plane as it is."""
-    plain = runtime_of(params).plain_pointwise and params.option("runtime.layout") == "nchw"
-    return np.asarray(plain & dense_conv(layers) & ~spatial(layers))
+    """Those of them whose plane is channels-first: pixels run along the vectors."""
+    return np.asarray(_plain(layers, params) & (params.option("runtime.layout") == "nchw"))
 
 
 def _offered(kernel: Kernel, layers: LayerBatch, params: Params) -> Mask:
@@ -142,9 +146,9 @@ def _offered(kernel: Kernel, layers: LayerBatch, params: Params) -> Mask:
     if not runtime.kernels:
         return np.ones(layers.size, dtype=np.bool_)
     if kernel.precision == "fp32" and kernel.form == "gemm":
-        return np.asarray(_turned(layers, params) | ~(dense | _depthwise(layers)))
+        return np.asarray(_plain(layers, params) | ~(dense | _depthwise(layers)))
     if kernel.form == "direct":
-        return np.asarray(~_turned(layers, params))
+        return np.asarray(~_plain(layers, params))
     if kernel.precision == "int8":
         # The indirect kernel wants whole groups of four channels and one channel group.
         indirect = dense & (np.mod(layers.C, 4) == 0)
@@ -233,6 +237,7 @@ def _kernel_cycles(kernel: Kernel, layers: LayerBatch, params: Params, ports: Po
         params["core.row_overhead_cycles"],
         params["core.sustained_ipc"],
         params["core.tiles_in_flight"],
+        params["core.dispatch_per_cycle"],
     )
     runtime = runtime_of(params)
     if kernel.form == "direct":

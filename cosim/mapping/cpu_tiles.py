@@ -26,13 +26,14 @@ class TileOverhead:
     """Cycles beside the steps: entering and leaving a tile, starting a row of tiles.
 
     ``tiles_in_flight`` independent tiles overlap their latencies (one on an in-order core); scalar loops retire
-    ``sustained_ipc`` instructions a cycle.
+    ``sustained_ipc`` instructions a cycle, straight kernel code is dispatched at ``dispatch`` a cycle.
     """
 
     tile_cycles: Value
     row_cycles: Value
     sustained_ipc: Value
     tiles_in_flight: Value
+    dispatch: Value
 
 
 @dataclass(frozen=True)
@@ -173,8 +174,8 @@ def depthwise_cycles(
 
     Every tap loads one vector of weights for the tile and one vector of input per output column, so loads and
     multiplies are nearly equal in number. ``columns`` outputs share a load of the weights. Edge columns go one
-    by one and test every tap against the border: seven instructions for a tap inside, five for one skipped, twelve
-    for the tile; they overlap with the loads.
+    by one and test every tap against the border: seven instructions for a tap inside, five for one skipped; they
+    overlap with the loads. Leaving a tile takes about twenty instructions, twelve for a single column.
     """
     vectors = np.ceil(layers.G * layers.K / ports.outputs_per_vector(kernel))
     if kernel.x_bits < 16:
@@ -185,9 +186,10 @@ def depthwise_cycles(
     total: Array = np.zeros(1)
     for height, count in ((columns, tiles.full), (3.0, tiles.three), (2.0, tiles.two), (1.0, tiles.one)):
         step = _depthwise_step(kernel, ports, overhead, height)
-        total = total + count * np.maximum(rows * layers.S * step, height / ports.store)
+        leave = 20.0 / overhead.sustained_ipc
+        total = total + count * (np.maximum(rows * layers.S * step, height / ports.store) + leave)
     taken = edge_column_taps(layers, inside)
-    scalar = (7.0 * taken + 5.0 * (edge * layers.S - taken)) / overhead.sustained_ipc
+    scalar = (7.0 * taken + 5.0 * (edge * layers.S - taken)) / overhead.dispatch
     loaded = taken * _depthwise_step(kernel, ports, overhead, 1.0)
     total = total + rows * np.maximum(scalar, loaded) + edge * 12.0 / overhead.sustained_ipc
     return np.asarray(layers.N * layers.P * vectors * (total + overhead.row_cycles))
