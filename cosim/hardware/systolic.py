@@ -68,6 +68,8 @@ def _machine(params: Params) -> Machine:
         x_hold=_held(params, "ifmap", "x_bits"),
         w_hold=_held(params, "filter", "w_bits"),
         acc_hold=_held(params, "ofmap", "acc_bits"),
+        elements_per_cycle=_bytes_per_s(params)
+        * (8.0 / (params["datapath.x_bits"] * params["array.clock_hz"])),
         policy=policy,
         grid_rows=params["array.grid.rows"] if params.has("array.grid.rows") else 1.0,
         grid_cols=params["array.grid.cols"] if params.has("array.grid.cols") else 1.0,
@@ -92,19 +94,46 @@ def _flows(params: Params, layers: LayerBatch, plan: Plan) -> tuple[str, ...]:
     return FLOWS if np.any(plan["dataflow"] == 0) else tuple(flow for flow in FLOWS if flow in asked)
 
 
-def _edge_bits(layers: LayerBatch, run: Schedule, gemm: Gemm, params: Params) -> Array:
+@dataclass(frozen=True)
+class _Case:
+    """A batch of layers on a machine: what every step below reads.
+
+    ``outside`` is 0 where input and result of a layer stay in the input buffer, None if they never do.
+    """
+
+    layers: LayerBatch
+    params: Params
+    machine: Machine
+    outside: Array | None
+    gemm: Gemm
+
+    @classmethod
+    def of(cls, layers: LayerBatch, params: Params) -> _Case:
+        """Residence first: what stays on the chip is no operand of the outer memory."""
+        outside = _outside(layers, params) if params.option("buffers.activations") == "resident" else None
+        return cls(layers, params, _machine(params), outside, Gemm.of(layers, outside))
+
+
+def _outside(layers: LayerBatch, params: Params) -> Array:
+    """0 where input and result of a layer fit the input buffer together, 1 where they pass the outer memory."""
+    x_bytes = layers.x_elems * (params["datapath.x_bits"] / 8.0)
+    y_bytes = layers.y_elems * (params["datapath.y_bits"] / 8.0)
+    room = data_capacity_bytes(params, "buffers.ifmap")
+    return np.asarray(x_bytes + y_bytes > room, dtype=np.float64)
+
+
+def _edge_bits(case: _Case, run: Schedule) -> Array:
     """Bits of the first tiles in and of the last results out: nothing runs beside them."""
-    maps = np.minimum(run.x_tile, gemm.x) * params["datapath.x_bits"] + run.last_y * params["datapath.y_bits"]
-    if params.option("buffers.activations") == "resident":
-        maps = maps * _outside(layers, params)
+    params, gemm = case.params, case.gemm
+    first_x = np.minimum(run.x_tile, gemm.x) * params["datapath.x_bits"]
     first_w = np.minimum(run.w_tile, gemm.w) * params["datapath.w_bits"]
-    return np.asarray(np.minimum(gemm.g, 1.0) * (maps + first_w))
+    last = run.last_y * params["datapath.y_bits"]
+    return np.asarray(np.minimum(gemm.g, 1.0) * (first_x + first_w + last))
 
 
-def _ports_s(
-    params: Params, layers: LayerBatch, run: Schedule, traffic: _Traffic | None = None
-) -> dict[str, Array]:
+def _ports_s(case: _Case, run: Schedule, traffic: _Traffic | None = None) -> dict[str, Array]:
     """Time of the buffer ports that state a rate; the others keep up."""
+    params = case.params
     rated = [
         name
         for name in BUFFERS
@@ -114,47 +143,40 @@ def _ports_s(
     found: dict[str, Array] = {}
     if not rated:
         return found
-    moved = traffic or _Traffic.of(layers, run, params)
+    moved = traffic or _Traffic.of(case, run)
     for name in rated:
-        port_s = memory_busy_s(
-            params, f"buffers.{name}", moved.buffer_read[name], moved.buffer_write[name], 1.0
-        )
+        read, written = moved.buffer_read[name], moved.buffer_write[name]
+        port_s = memory_busy_s(params, f"buffers.{name}", read, written, 1.0)
         if port_s is not None:
             found[f"{name}_port"] = port_s
     return found
 
 
-def _rough_s(layers: LayerBatch, run: Schedule, gemm: Gemm, machine: Machine, params: Params) -> Array:
+def _rough_s(case: _Case, run: Schedule) -> Array:
     """Time by which ``auto`` chooses: array or memory, infinite where the tiles do not fit."""
-    x_bits = run.x_reads * params["datapath.x_bits"]
-    if params.option("buffers.activations") == "resident":
-        x_bits = x_bits * _outside(layers, params)
+    params = case.params
     bit_s = 0.125 / _bytes_per_s(params)
-    edge_s = _edge_bits(layers, run, gemm, params) * bit_s
-    moved_s = (x_bits + run.w_reads * params["datapath.w_bits"]) * bit_s
-    seconds = np.maximum(run.cycles / params["array.clock_hz"] + edge_s, moved_s)
-    for port_s in _ports_s(params, layers, run).values():
+    edge_s = _edge_bits(case, run) * bit_s
+    moved = run.x_reads * params["datapath.x_bits"] + run.w_reads * params["datapath.w_bits"]
+    seconds = np.maximum(run.cycles / params["array.clock_hz"] + edge_s, moved * bit_s)
+    for port_s in _ports_s(case, run).values():
         seconds = np.maximum(seconds, port_s + edge_s)
-    return np.where(legal(run, machine), seconds, np.inf)
+    return np.where(legal(run, case.machine), seconds, np.inf)
 
 
-def _chosen(
-    layers: LayerBatch, gemm: Gemm, machine: Machine, params: Params, plan: Plan
-) -> tuple[Schedule, Array]:
+def _chosen(case: _Case, plan: Plan) -> tuple[Schedule, Array]:
     """The schedule of every layer and the code of its dataflow."""
-    flows = _flows(params, layers, plan)
-    run = schedule(gemm, machine, Dataflow[flows[0].upper()])
-    code = np.full(layers.size, float(FLOWS.index(flows[0])))
+    flows = _flows(case.params, case.layers, plan)
+    run = schedule(case.gemm, case.machine, Dataflow[flows[0].upper()])
+    code = np.full(case.layers.size, float(FLOWS.index(flows[0])))
     if len(flows) == 1:
         return run, code
     free = plan["dataflow"] == 0
-    best = np.where(
-        free | plan.is_value("dataflow", flows[0]), _rough_s(layers, run, gemm, machine, params), np.inf
-    )
+    best = np.where(free | plan.is_value("dataflow", flows[0]), _rough_s(case, run), np.inf)
     for flow in flows[1:]:
-        other = schedule(gemm, machine, Dataflow[flow.upper()])
+        other = schedule(case.gemm, case.machine, Dataflow[flow.upper()])
         asked = plan.is_value("dataflow", flow)
-        seconds = np.where(free | asked, _rough_s(layers, other, gemm, machine, params), np.inf)
+        seconds = np.where(free | asked, _rough_s(case, other), np.inf)
         wins = asked | (free & (seconds < best))
         run, best = choose(wins, other, run), np.where(wins, seconds, best)
         code = np.where(wins, float(FLOWS.index(flow)), code)
@@ -171,30 +193,23 @@ class _Traffic:
     buffer_write: Mapping[str, Array]
 
     @classmethod
-    def of(cls, layers: LayerBatch, run: Schedule, params: Params) -> _Traffic:
+    def of(cls, case: _Case, run: Schedule) -> _Traffic:
         """Layers without products pass their operands through the buffers once."""
+        layers, params = case.layers, case.params
         other = 1.0 - layers.is_mac
         x_bits, w_bits = params["datapath.x_bits"], params["datapath.w_bits"]
         x_other, w_other = layers.x_elems * other, layers.w_elems * other
-        x_in, w_in = (run.x_reads + x_other) * x_bits, (run.w_reads + w_other) * w_bits
+        w_in = (run.w_reads + w_other) * w_bits
         y_out = np.asarray(layers.y_elems * params["datapath.y_bits"])
         results = run.psum_words * params["datapath.acc_bits"] + y_out * other
         read = {"ifmap": (run.x_feeds + x_other) * x_bits, "filter": (run.w_feeds + w_other) * w_bits}
-        x_fill = x_in
-        if params.option("buffers.activations") == "resident":
-            outside = _outside(layers, params)
-            x_in, y_dram = x_in * outside, y_out * outside
+        if case.outside is None:
+            x_fill = x_in = (run.x_reads + x_other) * x_bits
+        else:
+            x_in, y_dram = (run.x_reads + x_other * case.outside) * x_bits, y_out * case.outside
             x_fill, y_out = x_in + (y_out - y_dram), y_dram
         written = {"ifmap": x_fill, "filter": w_in, "ofmap": results}
         return cls(x_in + w_in, y_out, {**read, "ofmap": results}, written)
-
-
-def _outside(layers: LayerBatch, params: Params) -> Array:
-    """0 where input and result of a layer fit the input buffer together, 1 where they pass the outer memory."""
-    x_bytes = layers.x_elems * (params["datapath.x_bits"] / 8.0)
-    y_bytes = layers.y_elems * (params["datapath.y_bits"] / 8.0)
-    room = data_capacity_bytes(params, "buffers.ifmap")
-    return np.asarray(x_bytes + y_bytes > room, dtype=np.float64)
 
 
 def _extra_vector_ops(layers: LayerBatch) -> Array:
@@ -284,20 +299,20 @@ class SystolicModel(MachineModel):
 
     def estimate(self, layers: LayerBatch, params: Params, plan: Plan) -> Estimate:
         """Counts for every layer; see Eq. 1 of the module."""
-        gemm, machine = Gemm.of(layers), _machine(params)
-        run, code = _chosen(layers, gemm, machine, params, plan)
-        traffic = _Traffic.of(layers, run, params)
+        case = _Case.of(layers, params)
+        run, code = _chosen(case, plan)
+        traffic = _Traffic.of(case, run)
         bit_s = 0.125 / _bytes_per_s(params)
         clock_hz = params["array.clock_hz"]
         simple = layers.simple_ops + _extra_vector_ops(layers)
-        edge_bits = _edge_bits(layers, run, gemm, params)
+        edge_bits = _edge_bits(case, run)
         array_s = run.cycles / clock_hz
         busy = {
             "array": array_s,
             "dram": (traffic.dram_read + traffic.dram_write - edge_bits) * bit_s,
             "vector_unit": _vector_s(layers, params, simple),
         }
-        busy |= _ports_s(params, layers, run, traffic)
+        busy |= _ports_s(case, run, traffic)
         edge_s, call_s = edge_bits * bit_s, np.ones(layers.size) * params["host.call_s"]
         longest = array_s
         for seconds in list(busy.values())[1:]:
@@ -314,7 +329,7 @@ class SystolicModel(MachineModel):
             utilization=layers.macs / ((call_s + edge_s + longest) * macs_per_s + (layers.macs == 0.0)),
             columns=_columns(layers, params, run, traffic, code, stall_cycles),
             labels={"mode": MODES},
-            limits=_limits(run, machine),
+            limits=_limits(run, case.machine),
         )
 
     def energies(self, params: Params) -> EnergyTable:

@@ -5,10 +5,10 @@ What is held is read from the outermost memory once; what is not held is read ag
 needs it.
 
 Output stationary (rows M, columns N, stream K). Either the row folds or the column folds go outermost,
-whichever moves fewer bytes:
+whichever moves fewer elements, b of them at a time, as many as are held:
 
     rows outermost: X_reads = X * (1 if the strip of one row fold is held else F_c)
-                    W_reads = W * (1 if all of W is held else F_r)                               (eq. 1)
+                    W_reads = W * (1 if all of W is held else ceil(F_r / b)), b >= 1             (eq. 1)
     columns outermost: the same with the roles of X and W exchanged                              (eq. 2)
 
 Weight stationary (rows K, columns N, stream M) accumulates over the row folds. With more than one of them the
@@ -19,6 +19,8 @@ buffer, and the stationary tiles are loaded again for each piece:
     X_reads = X * (1 if X / t is held or F_c = 1 else F_c)                                       (eq. 4)
     W_reads = W * (1 if all of W is held else t)                                                 (eq. 5)
     cycles = F_r * F_c * (M + t * (fold_cycles - stream))                                        (eq. 6)
+
+It is cut finer, so that X / t is held, where max(cycles, elements / elements per cycle) comes out less.
 
 Input stationary is weight stationary with X and W, M and N exchanged. Results leave once. X counts the
 elements of the feature map, not of the im2col matrix: the address generator replicates on the chip, and a
@@ -55,13 +57,18 @@ class Gemm:
     y: Array
 
     @classmethod
-    def of(cls, layers: LayerBatch) -> Gemm:
-        """The products of a batch; static weights count without their bias."""
+    def of(cls, layers: LayerBatch, outside: Array | None = None) -> Gemm:
+        """The products of a batch; static weights count without their bias.
+
+        ``outside`` is 1 where input and result pass the outermost memory, 0 where they stay on the chip.
+        """
         g, m, n, k = (
             layers.gemm_g,
             *(np.maximum(d, 1.0) for d in (layers.gemm_m, layers.gemm_n, layers.gemm_k)),
         )
         per_group = 1.0 / np.maximum(g, 1.0)
+        if outside is not None:
+            per_group = per_group * outside
         return cls(g, m, n, k, layers.x_elems * per_group, n * k, layers.y_elems * per_group)
 
     def transposed(self) -> Gemm:
@@ -74,8 +81,9 @@ class Machine:
     """What the schedule needs to know of the array; numbers or (points, 1) arrays.
 
     ``x_hold, w_hold, acc_hold``: elements of the input, the second operand and the accumulators that half of
-    their buffer takes. ``grid_rows`` x ``grid_cols`` equal arrays share the buffers; each takes a chunk of both
-    spatial dimensions, and partial sums of chunks along the reduction meet in the output buffer.
+    their buffer takes. ``elements_per_cycle``: rate of the outermost memory. ``grid_rows`` x ``grid_cols`` equal
+    arrays share the buffers; each takes a chunk of both spatial dimensions, and partial sums of chunks along the
+    reduction meet in the output buffer.
     """
 
     rows: Value
@@ -83,6 +91,7 @@ class Machine:
     x_hold: Value
     w_hold: Value
     acc_hold: Value
+    elements_per_cycle: Value
     policy: CyclePolicy
     grid_rows: Value = 1.0
     grid_cols: Value = 1.0
@@ -156,9 +165,11 @@ def _output_stationary(gemm: Gemm, machine: Machine) -> Schedule:
     row_folds, col_folds = np.ceil(m / rows), np.ceil(n / cols)
     used_rows, used_cols = np.minimum(m, rows), np.minimum(n, cols)
     x_strip, w_strip = gemm.x * (used_rows / m), gemm.w * (used_cols / n)
+    x_block = np.maximum(np.floor(machine.x_hold / np.maximum(x_strip, 1.0)), 1.0)
+    w_block = np.maximum(np.floor(machine.w_hold / np.maximum(w_strip, 1.0)), 1.0)
     x_outer = _once_if(x_strip <= machine.x_hold, col_folds)
-    w_inner = _once_if(gemm.w <= machine.w_hold, row_folds)
-    x_inner = _once_if(gemm.x <= machine.x_hold, col_folds)
+    w_inner = _once_if(gemm.w <= machine.w_hold, np.ceil(row_folds / x_block))
+    x_inner = _once_if(gemm.x <= machine.x_hold, np.ceil(col_folds / w_block))
     w_outer = _once_if(w_strip <= machine.w_hold, row_folds)
     rows_outermost = gemm.x * x_outer + gemm.w * w_inner <= gemm.x * x_inner + gemm.w * w_outer
     folds = row_folds * col_folds
@@ -181,33 +192,59 @@ def _output_stationary(gemm: Gemm, machine: Machine) -> Schedule:
 
 
 def _weight_stationary(gemm: Gemm, machine: Machine) -> Schedule:
-    """Eq. 3 to 6."""
-    g, m, n, k = gemm.g, gemm.m, gemm.n, gemm.k
-    rows, cols = machine.rows, machine.cols
-    row_folds, col_folds = np.ceil(k / rows), np.ceil(n / cols)
-    used_rows, used_cols = np.minimum(k, rows), np.minimum(n, cols)
-    pieces = np.where(row_folds > 1.0, np.minimum(np.ceil(m * used_cols / machine.acc_hold), m), 1.0)
-    x_piece = gemm.x / pieces
-    x_factor = _once_if(x_piece <= machine.x_hold, col_folds)
-    w_factor = _once_if(gemm.w <= machine.w_hold, pieces)
-    stream = m / pieces
-    folds = row_folds * col_folds
-    own = machine.own_folds(k, n, folds)
-    per_fold = fold_cycles(stream, rows, cols, Dataflow.WS, machine.policy)
+    """Eq. 3 to 6, the stream cut for the accumulators or finer for the streamed operand."""
+    n, k = gemm.n, gemm.k
+    row_folds, col_folds = np.ceil(k / machine.rows), np.ceil(n / machine.cols)
+    used_cols = np.minimum(n, machine.cols)
+    coarse = np.where(
+        row_folds > 1.0, np.minimum(np.ceil(gemm.m * used_cols / machine.acc_hold), gemm.m), 1.0
+    )
+    fine = np.minimum(np.maximum(np.ceil(gemm.x / machine.x_hold), coarse), gemm.m)
+    own = gemm.g * machine.own_folds(k, n, row_folds * col_folds)
+    held = gemm.w <= machine.w_hold
+    options = [_cut(gemm, machine, pieces, own, col_folds, held) for pieces in (coarse, fine)]
+    finer = options[1].slowest < options[0].slowest
+    pieces, cycles, x_factor, w_factor = (
+        np.where(finer, getattr(options[1], name), getattr(options[0], name))
+        for name in ("pieces", "cycles", "x_factor", "w_factor")
+    )
+    used_rows = np.minimum(k, machine.rows)
+    some = np.minimum(gemm.g, 1.0)
     return Schedule(
-        cycles=_all_folds(g * (own * pieces), per_fold, stream, rows, machine.policy),
-        folds=g * (folds * pieces),
-        mapping_efficiency=np.minimum(g, 1.0) * n * k / (own * machine.elements),
-        x_reads=g * gemm.x * x_factor,
-        w_reads=g * gemm.w * w_factor,
-        x_feeds=g * (m * k) * col_folds,
-        w_feeds=g * (n * k) * pieces,
-        psum_words=g * (m * n) * row_folds,
+        cycles=cycles,
+        folds=gemm.g * (row_folds * col_folds * pieces),
+        mapping_efficiency=some * gemm.g * n * k / (np.maximum(own, 1.0) * machine.elements),
+        x_reads=gemm.g * gemm.x * x_factor,
+        w_reads=gemm.g * gemm.w * w_factor,
+        x_feeds=gemm.g * (gemm.m * k) * col_folds,
+        w_feeds=gemm.g * (n * k) * pieces,
+        psum_words=gemm.g * (gemm.m * n) * row_folds,
         last_y=np.minimum(used_cols, gemm.y),
         x_tile=used_rows,
         w_tile=used_rows * used_cols,
         acc_tile=used_cols,
     )
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A stream cut into pieces; ``slowest`` is the greater of array cycles and memory cycles."""
+
+    pieces: Array
+    cycles: Array
+    x_factor: Array
+    w_factor: Array
+    slowest: Array
+
+
+def _cut(gemm: Gemm, machine: Machine, pieces: Array, own: Array, col_folds: Array, held: Mask) -> _Cut:
+    stream = gemm.m / pieces
+    per_fold = fold_cycles(stream, machine.rows, machine.cols, Dataflow.WS, machine.policy)
+    cycles = _all_folds(own * pieces, per_fold, stream, machine.rows, machine.policy)
+    x_factor = _once_if(gemm.x <= pieces * machine.x_hold, col_folds)
+    w_factor = _once_if(held, pieces)
+    moved = gemm.g * (gemm.x * x_factor + gemm.w * w_factor)
+    return _Cut(pieces, cycles, x_factor, w_factor, np.maximum(cycles, moved / machine.elements_per_cycle))
 
 
 def _all_folds(folds: Array, per_fold: Array, stream: Array, rows: Value, policy: CyclePolicy) -> Array:

@@ -104,6 +104,32 @@ def test_output_stationary_takes_the_cheaper_order_by_hand() -> None:
     assert traffic(none, gemm(8, 12, 16), "os", "dram_read_bytes") == 2 * (3 * 128 + 2 * 192)
 
 
+def test_held_strips_are_taken_together_by_hand() -> None:
+    """4 x 4, M=16, N=12, K=16: F_r=4. Two X strips of 64 elements are held together: W passes twice, not four
+    times (rows outermost: 256 + 2 * 192; columns outermost, one W strip held: 192 + 3 * 256).
+    """
+    params = sized(
+        machine("systolic_fpga"),
+        4,
+        4,
+        **{"buffers.ifmap.capacity_bytes": 512.0, "buffers.filter.capacity_bytes": 256.0},
+    )
+    assert traffic(params, gemm(16, 12, 16), "os", "dram_read_bytes") == 2 * (256 + 2 * 192)
+    single = params.with_values({"buffers.ifmap.capacity_bytes": 511.0})
+    assert traffic(single, gemm(16, 12, 16), "os", "dram_read_bytes") == 2 * (192 + 3 * 256)
+
+
+def test_stream_is_cut_finer_where_the_memory_is_slow_by_hand() -> None:
+    """4 x 4, M=8, N=8, K=4: two column folds. 16 of 32 X elements are held: in one piece X passes twice, in two
+    pieces once, and the array takes 2 * (8 + 10) = 36 or 2 * (8 + 2 * 10) = 56 cycles.
+    """
+    params = sized(machine("systolic_fpga"), 4, 4, **{"buffers.ifmap.capacity_bytes": 64.0})
+    for rate, cycles, elements in ((1e12, 36, 2 * 32 + 32), (1e8, 56, 32 + 32)):
+        found = params.with_values({"dram.bandwidth_bytes_per_s": rate})
+        assert traffic(found, gemm(8, 8, 4), "ws", "compute_cycles") == cycles
+        assert traffic(found, gemm(8, 8, 4), "ws", "dram_read_bytes") == 2 * elements
+
+
 def test_input_stationary_is_the_exchanged_product() -> None:
     params = sized(machine("systolic_fpga"), 4, 8)
     ours, exchanged = run(params, gemm(9, 17, 30), dataflow="is"), run(params, gemm(17, 9, 30), dataflow="ws")
