@@ -55,6 +55,7 @@ def command(
     from rich.table import Table
 
     from cosim.cli import render
+    from cosim.explore.outputs import short_names
 
     kind = "points" if front.tried_on == 1 else "designs"
     of = "" if front.tried_on == 1 else f", geometric means over {front.tried_on} networks and batches"
@@ -63,8 +64,9 @@ def command(
     console.print(f"{title} in {', '.join(front.objectives)}{of}")
     table = Table(box=None, pad_edge=False)
     shown = front.varying()
+    short = short_names(shown)
     for name in shown:
-        table.add_column(name)
+        table.add_column(short[name])
     table.add_column("")
     for index, row in enumerate(front.rows):
         cells = [f"{row[n]:.5g}" if isinstance(row[n], float) else str(row[n]) for n in shown]

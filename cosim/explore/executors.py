@@ -15,7 +15,7 @@ T = TypeVar("T")
 Work = Callable[[Task], T]
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 LOCAL = "local"
-CONNECT_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 5
 
 
 class Executor(Protocol):

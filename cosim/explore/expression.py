@@ -52,6 +52,9 @@ class Expression:
         except (SyntaxError, ValueError, RecursionError):
             raise refuse(f"'{text}', which is no expression", "arithmetic such as 'array.rows * 2'") from None
         self.names = frozenset(_names(self._tree, text))
+        # Tried once with numbers for all names, so that what is no arithmetic is refused here.
+        with np.errstate(all="ignore"):
+            self._walk(self._tree, dict.fromkeys(self.names, np.float64(1.5)))
 
     def __call__(self, values: Mapping[str, Any]) -> Any:
         """The value for these columns; a name that is missing is refused with the nearest one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 OUTPUTS = ("latency_s", "energy_j", "edp_js", "images_per_s", "average_power_w", "macs_per_j", "utilization")
 
 UNITS = {
@@ -13,3 +15,24 @@ UNITS = {
     "macs_per_j": "MAC/J",
     "utilization": "",
 }
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """For every dotted name the shortest end of it that no other name has."""
+    found = {}
+    for name in names:
+        parts = name.split(".")
+        ends = [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
+        others = [other for other in names if other != name]
+        found[name] = next((e for e in ends if not any(_ends(other, e) for other in others)), name)
+    return found
+
+
+def _ends(name: str, end: str) -> bool:
+    return name == end or name.endswith(f".{end}")
+
+
+def label(name: str) -> str:
+    """A column's name with its unit, for axes and tables."""
+    unit = UNITS.get(name)
+    return f"{name} [{unit}]" if unit else name

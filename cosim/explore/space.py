@@ -157,7 +157,8 @@ def sobol_points(dimensions: int, start: int, count: int, seed: int) -> NDArray[
     from scipy.stats import qmc
 
     sampler = qmc.Sobol(dimensions, seed=seed)
-    sampler.fast_forward(start)
+    if start:
+        sampler.fast_forward(start)
     with warnings.catch_warnings():
         # A sweep takes as many points as it is asked for; the note about powers of two is in the manual.
         warnings.simplefilter("ignore", UserWarning)
