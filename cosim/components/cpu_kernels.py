@@ -196,6 +196,14 @@ class Ports:
         """Reduction elements of one output that one step covers."""
         return kernel.k_step * self.vector_bits / 256 if kernel.lane_bits == 0 else kernel.k_step
 
+    def products_per_cycle(self, kernel: Kernel) -> Value:
+        """Products a cycle if nothing but the kernel's vector instructions took time."""
+        slots = np.maximum(
+            (kernel.multiplies + kernel.alu + kernel.shuffles) / self.vector,
+            np.maximum(kernel.multiplies / self.multiply, kernel.shuffles / self.shuffle),
+        )
+        return np.asarray(self.outputs_per_vector(kernel) * self.products_per_step(kernel) / slots)
+
     def tile(self, kernel: Kernel) -> tuple[float, Value]:
         """(rows, vectors) of the register tile: 6 x 4 with 32 registers, 6 x 2 with 16 (Low et al. 2016).
 

@@ -48,6 +48,7 @@ from cosim.spec.machine import MachineSpec
 
 Precision = Literal["fp32", "bf16", "int16", "int8", "int2", "int1"]
 _BITS: Mapping[str, float] = {"fp32": 32, "bf16": 16, "int16": 16, "int8": 8, "int2": 2, "int1": 1}
+_PAGE_BYTES = 4096.0
 _ILLEGAL = "the named kernel needs an instruction set that the core lacks, or another kind of layer"
 _Size = Annotated[Constant, Unit("bytes", at_least=0, whole=True)]
 
@@ -137,15 +138,17 @@ class RuntimeSpec(Spec):
 
     ``operands``: ``warm`` finds every operand in the innermost level that holds the layer, ``cold`` finds all
     of them in memory, ``network`` finds weights in memory and activations in the caches. ``graph``:
-    ``standalone`` converts layouts around every layer, ``fused`` keeps the layout from layer to layer and folds
-    batch normalisation and ReLU into the layer before.
+    ``standalone`` converts layouts around every layer and finds its memory allocated, ``eager`` also allocates
+    every result (a page fault per page), ``fused`` keeps the layout from layer to layer and folds batch
+    normalisation and ReLU into the layer before.
     """
 
     name: Literal["bare", "onnxruntime", "torch"]
     layout: Literal["nchw", "nhwc"]
     operands: Literal["warm", "cold", "network"]
-    graph: Literal["standalone", "fused"]
+    graph: Literal["standalone", "eager", "fused"]
     fork_join_s: S
+    page_fault_s: S
     libraries: Libraries
 
 
@@ -184,7 +187,7 @@ class SimdCpuModel(MachineModel):
     choices: ClassVar[Choices] = {"kernel": ("auto", *KERNELS)}
     cycle: ClassVar[str] = "one clock cycle of a core"
     leaves_out: ClassVar[tuple[str, ...]] = (
-        "instruction fetch and decode, branch misses, page walks",
+        "instruction fetch and decode, branch misses, page walks; page faults only of eager graphs",
         "conflict misses: a level holds what fits its capacity",
         "clock changes with load or instruction mix: the clock is the sustained one",
         "operators of unknown kind: only their bytes are counted",
@@ -222,7 +225,7 @@ class SimdCpuModel(MachineModel):
                 Stage("memory", {"memory": np.asarray(memory_s)}),
             ),
             actions={("memory", "byte"): cold},
-            utilization=np.asarray(np.minimum(layers.macs / busy, 1.0)),
+            utilization=np.asarray(work.products / busy),
             columns={
                 "mode": np.where(active > 0, work.code, float(len(MODES) - 1)),
                 "working_set_bytes": moved,
@@ -256,7 +259,7 @@ class SimdCpuModel(MachineModel):
     def _call_s(layers: LayerBatch, params: Params) -> Array:
         """Host time of a call: library dispatch, thread fork and join, cold code."""
         where = f"runtime.libraries.{params.option('runtime.name')}"
-        if params.option("runtime.graph") == "standalone":
+        if params.option("runtime.graph") != "fused":
             depthwise = layers.op_class == OpClass.DEPTHWISE_CONV
             call = np.where(depthwise, params[f"{where}.depthwise_call_s"], params[f"{where}.mac_call_s"])
             call = np.where(layers.is_mac, call, params[f"{where}.vector_call_s"])
@@ -266,7 +269,17 @@ class SimdCpuModel(MachineModel):
             call = call + np.where(
                 layers.is_mac, params[f"{where}.cold_mac_s"], params[f"{where}.cold_vector_s"]
             )
+        if params.option("runtime.graph") == "eager":
+            pages = np.ceil(SimdCpuModel._result_bytes(layers, params) / _PAGE_BYTES)
+            call = call + pages * params["runtime.page_fault_s"]
         return np.asarray(call + params["runtime.fork_join_s"] * np.minimum(params["core.count"] - 1.0, 1.0))
+
+    @staticmethod
+    def _result_bytes(layers: LayerBatch, params: Params) -> Array:
+        """Bytes of newly allocated results; ReLU works in place."""
+        in_place = np.asarray([op in ("relu", "relu6") for op in layers.ops])
+        elem_bytes = max(_BITS[params.option("datapath.precision")], 8.0) / 8
+        return np.asarray(layers.y_elems * elem_bytes * ~in_place)
 
     @staticmethod
     def _active(layers: LayerBatch, params: Params) -> tuple[Array, Mask]:
@@ -328,17 +341,14 @@ class SimdCpuModel(MachineModel):
     def peak_macs_per_s(self, params: Params) -> Value:
         """Rate of the fastest kernel of the machine's precision, all cores, nothing but its vector instructions."""
         ports = ports_of(params)
-        best: Value = 0.0
-        for name in candidates(params):
-            kernel = KERNELS[name]
-            if kernel.form in ("depthwise", "winograd", "sliding"):
-                continue
-            macs = ports.outputs_per_vector(kernel) * ports.products_per_step(kernel)
-            slots = np.maximum(
-                (kernel.multiplies + kernel.alu + kernel.shuffles) / ports.vector,
-                np.maximum(kernel.multiplies / ports.multiply, kernel.shuffles / ports.shuffle),
-            )
-            best = np.maximum(best, macs / slots)
+        rates = [
+            ports.products_per_cycle(kernel)
+            for kernel in (KERNELS[name] for name in candidates(params))
+            if kernel.form in ("gemm", "direct", "indirect")
+        ]
+        best: Value = rates[0]
+        for rate in rates[1:]:
+            best = np.maximum(best, rate)
         return best * params["core.clock_hz"] * params["core.count"]
 
     def bandwidth_bytes_per_s(self, params: Params) -> Value | None:

@@ -56,6 +56,7 @@ class Chosen:
     waited_bytes:  what a kernel takes from the last cache level: weights, and in a matrix product also the left
              operand and the sums, which a blocked reduction stores and loads again
     moved_bytes:   operands and result at the kernel's widths
+    products: multiplications of the algorithm: the layer's, but 16 of 36 in Winograd's
     """
 
     cycles: Array
@@ -65,6 +66,7 @@ class Chosen:
     scratch_bytes: Array
     waited_bytes: Array
     moved_bytes: Array
+    products: Array
 
 
 def runtime_of(params: Params) -> Runtime:
@@ -74,7 +76,7 @@ def runtime_of(params: Params) -> Runtime:
 
 def context_of(params: Params) -> Context:
     """Alone or inside a graph, and the layout of tensors."""
-    return Context(params.option("runtime.graph") == "standalone", params.option("runtime.layout"))
+    return Context(params.option("runtime.graph") != "fused", params.option("runtime.layout"))
 
 
 def ports_of(params: Params) -> Ports:
@@ -172,7 +174,7 @@ def choose(layers: LayerBatch, params: Params, plan: Plan) -> Chosen:
     automatic = candidates(params)
     best: Array = np.full(layers.size, np.inf)
     zero: Array = np.zeros(layers.size)
-    out = Chosen(zero, zero, zero, zero, zero, zero, zero)
+    out = Chosen(zero, zero, zero, zero, zero, zero, zero, zero)
     named = frozenset(np.unique(chosen).tolist())
     for index, (name, kernel) in enumerate(KERNELS.items(), start=1):
         if not (name in automatic and 0 in named) and not (index in named and supported(kernel, params)):
@@ -189,7 +191,7 @@ def choose(layers: LayerBatch, params: Params, plan: Plan) -> Chosen:
         best = np.where(better, total, best)
         merged = {
             part: np.where(better, getattr(cost, part), getattr(out, part))
-            for part in ("cycles", "layout", "scratch_bytes", "waited_bytes", "moved_bytes")
+            for part in ("cycles", "layout", "scratch_bytes", "waited_bytes", "moved_bytes", "products")
         }
         out = replace(out, code=np.where(better, float(index), out.code), **merged)
     return replace(out, illegal=np.asarray(layers.is_mac & ~np.isfinite(best), dtype=np.float64))
@@ -219,8 +221,12 @@ def _cost(kernel: Kernel, layers: LayerBatch, params: Params, ports: Ports) -> C
         waited = waited + x_bytes + layers.y_elems * 4.0 * stores
     elif kernel.form == "indirect":
         waited = waited + x_bytes + layers.y_elems * result_bytes
+    products = layers.macs * (16.0 / 36.0 if kernel.form == "winograd" else 1.0)
+    # Windows that hang over the border are cut short, yet no layer is credited with more than the kernel's rate.
+    floor = products / ports.products_per_cycle(kernel)
     return Chosen(
-        cycles=_kernel_cycles(kernel, layers, params, ports),
+        cycles=np.maximum(_kernel_cycles(kernel, layers, params, ports), floor),
+        products=products,
         layout=np.asarray(around),
         code=np.zeros(layers.size),
         illegal=np.zeros(layers.size),

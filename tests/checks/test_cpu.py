@@ -28,7 +28,8 @@ def test_every_row_is_compared(report: CheckReport) -> None:
 @pytest.mark.parametrize(
     ("words", "mape_pct", "rank"),
     [
-        (("onnxruntime", "fp32", "warm", "conv"), 3.0, 0.98),
+        # Half of these have equal operation counts and lie within 5 % of one another.
+        (("onnxruntime", "fp32", "warm", "conv"), 3.0, 0.97),
         (("onnxruntime", "fp32", "warm", "gemm"), 5.0, 0.98),
         (("onnxruntime", "int8", "warm"), 5.0, 0.98),
         (("onnxruntime", "fp32", "cold"), 10.0, 0.97),
