@@ -47,6 +47,7 @@ class Runtime:
                      tensor the plane runs along the vectors
     depthwise_tile:  output columns of a depthwise kernel that share one load of the weights
     gemm_efficiency: rate of its matrix product on large square matrices over the port bound
+    k_block:         reduction block of its matrix product; 0: from the geometry of the caches
     folds:           operators that a fused graph computes inside the layer before, at no cost
     applies_in_cache: operators that a fused graph applies to a layer's result while it is in cache: their
                      instructions count, their bytes and their call do not
@@ -68,6 +69,7 @@ class Runtime:
     plain_pointwise: bool = False
     depthwise_tile: float = 6.0
     gemm_efficiency: float = 1.0
+    k_block: float = 256.0
     folds: tuple[str, ...] = ()
     applies_in_cache: tuple[str, ...] = ()
     linear_passes: float = 0.0
@@ -130,7 +132,7 @@ _TORCH_CODE = {
 }
 
 RUNTIMES: Mapping[str, Runtime] = {
-    "bare": Runtime("bare", code=_BARE, folds=("batch_norm", "relu", "relu6")),
+    "bare": Runtime("bare", k_block=0.0, code=_BARE, folds=("batch_norm", "relu", "relu6")),
     "onnxruntime": Runtime(
         "onnxruntime",
         _LIBRARY,

@@ -97,6 +97,9 @@ class Caches(Spec):
     l1_bytes: _Size
     l2_bytes: _Size
     l3_bytes: _Size
+    l1_ways: Count
+    l2_ways: Count
+    l3_ways: Count
     l1_bytes_per_cycle: BytesPerCycle
     l2_bytes_per_cycle: BytesPerCycle
     l3_bytes_per_cycle: BytesPerCycle

@@ -24,9 +24,10 @@ from cosim.components.cpu_layout import (
     spatial,
 )
 from cosim.components.cpu_runtime import RUNTIMES, Runtime
-from cosim.components.params import Params, Value
+from cosim.components.params import Params
 from cosim.ir.batch import Array, LayerBatch, Mask
 from cosim.ir.ops import OpClass
+from cosim.mapping.cpu_blocking import Blocks, blocks_of
 from cosim.mapping.cpu_tiles import (
     TileOverhead,
     depthwise_cycles,
@@ -158,14 +159,11 @@ def _offered(kernel: Kernel, layers: LayerBatch, params: Params) -> Mask:
     return np.ones(layers.size, dtype=np.bool_)
 
 
-def k_block(params: Params) -> Value:
-    """Reduction length that keeps a tile's panels of both operands in the first level, at most 384.
-
-    Low et al., ACM TOMS 2016, doi 10.1145/2925987, Eq. 4 with the register tile of the kernel: the panel of the
-    left operand takes (W - 1) / (1 + n_r/m_r) of the W ways; with 8 ways, 6 rows and 64 columns that leaves the
-    right panel to stream and half the level to the left one. Libraries bound it at 256 to 384.
-    """
-    return np.clip(np.floor(params["caches.l1_bytes"] / 2.0 / (6.0 * 4.0) / 64.0) * 64.0, 128.0, 256.0)
+def blocks_for(kernel: Kernel, params: Params, ports: Ports) -> Blocks:
+    """Cache blocks of a kernel's matrix product on this machine."""
+    tile_rows, tile_vectors = ports.tile(kernel)
+    tile_cols = tile_vectors * ports.outputs_per_vector(kernel)
+    return blocks_of(params, tile_rows, tile_cols, kernel.x_bits / 8, runtime_of(params).k_block)
 
 
 def choose(layers: LayerBatch, params: Params, plan: Plan) -> Chosen:
@@ -217,8 +215,9 @@ def _cost(kernel: Kernel, layers: LayerBatch, params: Params, ports: Ports) -> C
     x_bytes, w_bytes = layers.x_elems * kernel.x_bits / 8, layers.w_elems * kernel.w_bits / 8
     waited = w_bytes
     if kernel.form == "gemm":
-        stores = 2.0 * np.ceil(layers.gemm_k / k_block(params)) - 1.0
-        waited = waited + x_bytes + layers.y_elems * 4.0 * stores
+        blocks = blocks_for(kernel, params, ports)
+        waited = waited * blocks.right_reads(layers.gemm_m) + x_bytes * blocks.left_reads(layers.gemm_n)
+        waited = waited + layers.y_elems * 4.0 * (2.0 * blocks.sum_passes(layers.gemm_k) - 1.0)
     elif kernel.form == "indirect":
         waited = waited + x_bytes + layers.y_elems * result_bytes
     products = layers.macs * (16.0 / 36.0 if kernel.form == "winograd" else 1.0)
@@ -253,8 +252,9 @@ def _kernel_cycles(kernel: Kernel, layers: LayerBatch, params: Params, ports: Po
     if kernel.form == "sliding":
         return sliding_cycles(layers, kernel, ports, overhead)
     if kernel.form == "winograd":
-        return winograd_cycles(layers, kernel, ports, overhead, k_block(params))
+        return winograd_cycles(layers, kernel, ports, overhead, blocks_for(kernel, params, ports).k_c)
     if kernel.form == "indirect":
         return indirect_cycles(layers, kernel, ports, overhead)
     turned = _turned(layers, params)
-    return gemm_cycles(layers, kernel, ports, overhead, k_block(params), turned) / runtime.gemm_efficiency
+    k_c = blocks_for(kernel, params, ports).k_c
+    return gemm_cycles(layers, kernel, ports, overhead, k_c, turned) / runtime.gemm_efficiency

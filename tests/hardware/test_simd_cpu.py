@@ -14,7 +14,7 @@ from cosim.components.estimate import CostTable, price
 from cosim.hardware.load import Machine
 from cosim.ir.batch import LayerBatch
 from cosim.ir.layer import Layer, mac_layer, vector_layer
-from cosim.mapping.cpu_choice import choose, k_block, ports_of
+from cosim.mapping.cpu_choice import choose, ports_of
 from cosim.mapping.cpu_tiles import (
     TileOverhead,
     depthwise_cycles,
@@ -192,10 +192,6 @@ def test_im2col_copies_one_segment_per_pixel_and_kernel_row() -> None:
     ports = ports_of(machine("cpu_zen4").params)
     cycles = im2col_cycles(batch, KERNELS["int8_vnni"], ports, LayoutCosts(4.0, 25.0, 32768.0, 31.0))
     assert cycles.item() == pytest.approx(112 * 112 * 7 * (25 + 21 / 32))
-
-
-def test_k_block_fits_half_the_first_level() -> None:
-    assert float(k_block(machine("cpu_zen4").params)) == 256
 
 
 # Choice of kernels ----------------------------------------------------------------------------------------------
