@@ -40,11 +40,18 @@ imports:
 	$(BIN)/lint-imports
 
 pytest:
-	@if [ -f tests/rtl/install.sh ]; then bash tests/rtl/install.sh; fi
+	@bash tests/rtl/install.sh
+	@bash tests/report/install.sh
 	$(BIN)/python -m pytest -n 2
 
 workloads: setup
 	$(BIN)/python -m cosim.frontends.regenerate
+
+# The committed comparison of all kinds of machine.
+reports: $(VENV)/.base
+	rm -rf reports/machines
+	$(BIN)/cosim compare optical4f systolic_128 systolic_mlc_sttram cpu_zen4 \
+	  -w vit -w convsharevit -w resnet50 -w vgg16 -w mobilenet_v2 --baseline gpu_rtx3090 --out reports/machines
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -77,7 +77,13 @@ def run(text: str, folder: Path) -> list[str]:
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
     text = text.replace("/tmp/", f"{folder}/")
     done = subprocess.run(
-        ["bash", "-c", text], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        ["bash", "-c", text],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     return done.stdout.replace(f"{folder}/", "/tmp/").splitlines()
 

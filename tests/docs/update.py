@@ -9,7 +9,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from tests.docs.test_command_blocks import PAGES, runnable, run
+from tests.docs.test_command_blocks import PAGES, run, runnable
 
 
 def refreshed(text: str, folder: Path) -> str:
@@ -20,7 +20,9 @@ def refreshed(text: str, folder: Path) -> str:
         out = [parts[0]]
         for command, shown in zip(parts[1::2], parts[2::2], strict=True):
             keep = "\n...\n" in shown or not shown.strip() or not runnable(command[2:])
-            lines = shown if keep else "\n" + "\n".join(line.rstrip() for line in run(command[2:], folder)) + "\n"
+            lines = (
+                shown if keep else "\n" + "\n".join(line.rstrip() for line in run(command[2:], folder)) + "\n"
+            )
             out += [command, lines]
         return "```console\n" + "".join(out) + "```"
 

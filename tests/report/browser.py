@@ -1,0 +1,80 @@
+"""A headless browser over the W3C WebDriver protocol, with nothing but the standard library."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+def available() -> bool:
+    """True if Chromium and its driver are installed."""
+    return bool(shutil.which("chromium") and shutil.which("chromedriver"))
+
+
+class Browser:
+    """One session of a driver at ``base``."""
+
+    def __init__(self, base: str, session: str) -> None:
+        self.base = f"{base}/session/{session}"
+
+    def call(self, path: str, body: dict[str, Any]) -> Any:
+        return request(f"{self.base}/{path}", body)
+
+    def open(self, page: Path) -> None:
+        self.call("url", {"url": page.as_uri()})
+
+    def run(self, script: str) -> Any:
+        """Value that ``script`` returns in the page."""
+        return self.call("execute/sync", {"script": script, "args": []})
+
+    def console(self) -> list[dict[str, Any]]:
+        """Messages of the page's console so far."""
+        found: list[dict[str, Any]] = self.call("se/log", {"type": "browser"})
+        return found
+
+
+def request(url: str, body: dict[str, Any]) -> Any:
+    data = json.dumps(body).encode()
+    with urllib.request.urlopen(
+        urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    ) as answer:
+        return json.load(answer)["value"]
+
+
+@contextmanager
+def browser(folder: Path, width: int = 1200, height: int = 900) -> Iterator[Browser]:
+    """A fresh browser with its own profile in ``folder``."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    driver = subprocess.Popen(
+        ["chromedriver", f"--port={port}", "--silent"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    base = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        args = [*FLAGS, f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{height}"]
+        options = {"args": args, "binary": shutil.which("chromium")}
+        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        made = request(f"{base}/session", {"capabilities": {"alwaysMatch": wanted}})
+        yield Browser(base, made["sessionId"])
+    finally:
+        driver.terminate()
+        driver.wait(timeout=20)
