@@ -68,8 +68,10 @@ def _machine(params: Params) -> Machine:
         x_hold=_held(params, "ifmap", "x_bits"),
         w_hold=_held(params, "filter", "w_bits"),
         acc_hold=_held(params, "ofmap", "acc_bits"),
-        elements_per_cycle=_bytes_per_s(params)
-        * (8.0 / (params["datapath.x_bits"] * params["array.clock_hz"])),
+        x_bits=params["datapath.x_bits"],
+        w_bits=params["datapath.w_bits"],
+        y_bits=params["datapath.y_bits"],
+        bits_per_cycle=8.0 * _bytes_per_s(params) / params["array.clock_hz"],
         policy=policy,
         grid_rows=params["array.grid.rows"] if params.has("array.grid.rows") else 1.0,
         grid_cols=params["array.grid.cols"] if params.has("array.grid.cols") else 1.0,
@@ -122,15 +124,6 @@ def _outside(layers: LayerBatch, params: Params) -> Array:
     return np.asarray(x_bytes + y_bytes > room, dtype=np.float64)
 
 
-def _edge_bits(case: _Case, run: Schedule) -> Array:
-    """Bits of the first tiles in and of the last results out: nothing runs beside them."""
-    params, gemm = case.params, case.gemm
-    first_x = np.minimum(run.x_tile, gemm.x) * params["datapath.x_bits"]
-    first_w = np.minimum(run.w_tile, gemm.w) * params["datapath.w_bits"]
-    last = run.last_y * params["datapath.y_bits"]
-    return np.asarray(np.minimum(gemm.g, 1.0) * (first_x + first_w + last))
-
-
 def _ports_s(case: _Case, run: Schedule, traffic: _Traffic | None = None) -> dict[str, Array]:
     """Time of the buffer ports that state a rate; the others keep up."""
     params = case.params
@@ -153,15 +146,16 @@ def _ports_s(case: _Case, run: Schedule, traffic: _Traffic | None = None) -> dic
 
 
 def _rough_s(case: _Case, run: Schedule) -> Array:
-    """Time by which ``auto`` chooses: array or memory, infinite where the tiles do not fit."""
+    """Time by which ``auto`` chooses: array, memory or ports, infinite where the tiles do not fit."""
     params = case.params
-    bit_s = 0.125 / _bytes_per_s(params)
-    edge_s = _edge_bits(case, run) * bit_s
-    moved = run.x_reads * params["datapath.x_bits"] + run.w_reads * params["datapath.w_bits"]
-    seconds = np.maximum(run.cycles / params["array.clock_hz"] + edge_s, moved * bit_s)
-    for port_s in _ports_s(case, run).values():
-        seconds = np.maximum(seconds, port_s + edge_s)
-    return np.where(legal(run, case.machine), seconds, np.inf)
+    seconds = run.slowest / params["array.clock_hz"]
+    ports = _ports_s(case, run)
+    if ports:
+        edge_s = run.edge_bits * (0.125 / _bytes_per_s(params))
+        for port_s in ports.values():
+            seconds = np.maximum(seconds, port_s + edge_s)
+    fits = legal(run, case.machine)
+    return np.asarray(seconds if fits is None else np.where(fits, seconds, np.inf))
 
 
 def _chosen(case: _Case, plan: Plan) -> tuple[Schedule, Array]:
@@ -305,15 +299,14 @@ class SystolicModel(MachineModel):
         bit_s = 0.125 / _bytes_per_s(params)
         clock_hz = params["array.clock_hz"]
         simple = layers.simple_ops + _extra_vector_ops(layers)
-        edge_bits = _edge_bits(case, run)
         array_s = run.cycles / clock_hz
         busy = {
             "array": array_s,
-            "dram": (traffic.dram_read + traffic.dram_write - edge_bits) * bit_s,
+            "dram": (traffic.dram_read + traffic.dram_write - run.edge_bits) * bit_s,
             "vector_unit": _vector_s(layers, params, simple),
         }
         busy |= _ports_s(case, run, traffic)
-        edge_s, call_s = edge_bits * bit_s, np.ones(layers.size) * params["host.call_s"]
+        edge_s, call_s = run.edge_bits * bit_s, np.ones(layers.size) * params["host.call_s"]
         longest = array_s
         for seconds in list(busy.values())[1:]:
             longest = np.maximum(longest, seconds)

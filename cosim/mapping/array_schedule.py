@@ -5,7 +5,7 @@ What is held is read from the outermost memory once; what is not held is read ag
 needs it.
 
 Output stationary (rows M, columns N, stream K). Either the row folds or the column folds go outermost,
-whichever moves fewer elements, b of them at a time, as many as are held:
+whichever moves fewer bytes, b of them at a time, as many as are held:
 
     rows outermost: X_reads = X * (1 if the strip of one row fold is held else F_c)
                     W_reads = W * (1 if all of W is held else ceil(F_r / b)), b >= 1             (eq. 1)
@@ -20,7 +20,7 @@ buffer, and the stationary tiles are loaded again for each piece:
     W_reads = W * (1 if all of W is held else t)                                                 (eq. 5)
     cycles = F_r * F_c * (M + t * (fold_cycles - stream))                                        (eq. 6)
 
-It is cut finer, so that X / t is held, where max(cycles, elements / elements per cycle) comes out less.
+It is cut finer, so that X / t is held, where the greater of the array's and the memory's time comes out less.
 
 Input stationary is weight stationary with X and W, M and N exchanged. Results leave once. X counts the
 elements of the feature map, not of the im2col matrix: the address generator replicates on the chip, and a
@@ -81,9 +81,10 @@ class Machine:
     """What the schedule needs to know of the array; numbers or (points, 1) arrays.
 
     ``x_hold, w_hold, acc_hold``: elements of the input, the second operand and the accumulators that half of
-    their buffer takes. ``elements_per_cycle``: rate of the outermost memory. ``grid_rows`` x ``grid_cols`` equal
-    arrays share the buffers; each takes a chunk of both spatial dimensions, and partial sums of chunks along the
-    reduction meet in the output buffer.
+    their buffer takes. ``x_bits, w_bits, y_bits``: widths in the outermost memory, which moves
+    ``bits_per_cycle`` in a cycle of the array. ``grid_rows`` x ``grid_cols`` equal arrays share the buffers; each
+    takes a chunk of both spatial dimensions, and partial sums of chunks along the reduction meet in the output
+    buffer.
     """
 
     rows: Value
@@ -91,14 +92,17 @@ class Machine:
     x_hold: Value
     w_hold: Value
     acc_hold: Value
-    elements_per_cycle: Value
+    x_bits: Value
+    w_bits: Value
+    y_bits: Value
+    bits_per_cycle: Value
     policy: CyclePolicy
     grid_rows: Value = 1.0
     grid_cols: Value = 1.0
 
     def transposed(self) -> Machine:
         """The machine as the exchanged product sees it."""
-        return replace(self, x_hold=self.w_hold, w_hold=self.x_hold)
+        return replace(self, x_hold=self.w_hold, w_hold=self.x_hold, x_bits=self.w_bits, w_bits=self.x_bits)
 
     def own_folds(self, size_rows: Array, size_cols: Array, folds: Array) -> Array:
         """Folds of the array with the most work; ``folds`` are those of one array for everything."""
@@ -121,10 +125,11 @@ class Schedule:
     x_feeds, w_feeds:   elements read from the buffers into the array
     psum_words:         accumulator words written to the output buffer, and as many read: all but the last of
                         each to be accumulated further, the last to leave
+    edge_bits:          bits of the first tiles in and of the last results out: nothing runs beside them
+    slowest:            cycles of the slower of array (first and last tiles included) and outermost memory
     x_tile, w_tile, acc_tile: what half of each buffer must take at least: the stationary tile, one vector of
                         a streamed operand, one row of accumulators. The array starts when x_tile and w_tile
                         have arrived.
-    last_y:             results that leave after the array has stopped
     """
 
     cycles: Array
@@ -135,7 +140,8 @@ class Schedule:
     x_feeds: Array
     w_feeds: Array
     psum_words: Array
-    last_y: Array
+    edge_bits: Array
+    slowest: Array
     x_tile: Array
     w_tile: Array
     acc_tile: Array
@@ -171,12 +177,17 @@ def _output_stationary(gemm: Gemm, machine: Machine) -> Schedule:
     w_inner = _once_if(gemm.w <= machine.w_hold, np.ceil(row_folds / x_block))
     x_inner = _once_if(gemm.x <= machine.x_hold, np.ceil(col_folds / w_block))
     w_outer = _once_if(w_strip <= machine.w_hold, row_folds)
-    rows_outermost = gemm.x * x_outer + gemm.w * w_inner <= gemm.x * x_inner + gemm.w * w_outer
+    x_bits, w_bits = gemm.x * machine.x_bits, gemm.w * machine.w_bits
+    by_rows, by_cols = x_bits * x_outer + w_bits * w_inner, x_bits * x_inner + w_bits * w_outer
+    rows_outermost = by_rows <= by_cols
     folds = row_folds * col_folds
     own = machine.own_folds(m, n, folds)
     per_fold = fold_cycles(k, rows, cols, Dataflow.OS, machine.policy)
+    cycles = _all_folds(g * own, per_fold, k, rows, machine.policy)
+    edge_bits = _edge_bits(gemm, machine, used_rows, used_cols, used_rows * used_cols)
+    memory = g * (np.minimum(by_rows, by_cols) + gemm.y * machine.y_bits)
     return Schedule(
-        cycles=_all_folds(g * own, per_fold, k, rows, machine.policy),
+        cycles=cycles,
         folds=g * folds,
         mapping_efficiency=np.minimum(g, 1.0) * m * n / (own * machine.elements),
         x_reads=g * gemm.x * np.where(rows_outermost, x_outer, x_inner),
@@ -184,7 +195,8 @@ def _output_stationary(gemm: Gemm, machine: Machine) -> Schedule:
         x_feeds=g * (m * k) * col_folds,
         w_feeds=g * (n * k) * row_folds,
         psum_words=g * (m * n),
-        last_y=np.minimum(used_rows * used_cols, gemm.y),
+        edge_bits=edge_bits,
+        slowest=np.maximum(cycles + edge_bits / machine.bits_per_cycle, memory / machine.bits_per_cycle),
         x_tile=used_rows,
         w_tile=used_cols,
         acc_tile=used_cols,
@@ -202,33 +214,36 @@ def _weight_stationary(gemm: Gemm, machine: Machine) -> Schedule:
     fine = np.minimum(np.maximum(np.ceil(gemm.x / machine.x_hold), coarse), gemm.m)
     own = gemm.g * machine.own_folds(k, n, row_folds * col_folds)
     held = gemm.w <= machine.w_hold
-    options = [_cut(gemm, machine, pieces, own, col_folds, held) for pieces in (coarse, fine)]
-    finer = options[1].slowest < options[0].slowest
-    pieces, cycles, x_factor, w_factor = (
-        np.where(finer, getattr(options[1], name), getattr(options[0], name))
-        for name in ("pieces", "cycles", "x_factor", "w_factor")
-    )
     used_rows = np.minimum(k, machine.rows)
-    some = np.minimum(gemm.g, 1.0)
+    tile = used_rows * used_cols
+    edge_bits = _edge_bits(gemm, machine, used_rows, tile, used_cols)
+    edges = edge_bits / machine.bits_per_cycle
+    options = [_cut(gemm, machine, pieces, own, col_folds, held, edges) for pieces in (coarse, fine)]
+    finer = options[1].slowest < options[0].slowest
+    pieces, cycles, x_factor, w_factor, slowest = (
+        np.where(finer, getattr(options[1], name), getattr(options[0], name))
+        for name in ("pieces", "cycles", "x_factor", "w_factor", "slowest")
+    )
     return Schedule(
         cycles=cycles,
         folds=gemm.g * (row_folds * col_folds * pieces),
-        mapping_efficiency=some * gemm.g * n * k / (np.maximum(own, 1.0) * machine.elements),
+        mapping_efficiency=gemm.g * n * k / (np.maximum(own, 1.0) * machine.elements),
         x_reads=gemm.g * gemm.x * x_factor,
         w_reads=gemm.g * gemm.w * w_factor,
         x_feeds=gemm.g * (gemm.m * k) * col_folds,
         w_feeds=gemm.g * (n * k) * pieces,
         psum_words=gemm.g * (gemm.m * n) * row_folds,
-        last_y=np.minimum(used_cols, gemm.y),
+        edge_bits=edge_bits,
+        slowest=slowest,
         x_tile=used_rows,
-        w_tile=used_rows * used_cols,
+        w_tile=tile,
         acc_tile=used_cols,
     )
 
 
 @dataclass(frozen=True)
 class _Cut:
-    """A stream cut into pieces; ``slowest`` is the greater of array cycles and memory cycles."""
+    """A stream cut into pieces; ``slowest``: the greater of array time (first and last tile too) and memory time."""
 
     pieces: Array
     cycles: Array
@@ -237,14 +252,22 @@ class _Cut:
     slowest: Array
 
 
-def _cut(gemm: Gemm, machine: Machine, pieces: Array, own: Array, col_folds: Array, held: Mask) -> _Cut:
+def _cut(
+    gemm: Gemm, machine: Machine, pieces: Array, own: Array, col_folds: Array, held: Mask, edges: Array
+) -> _Cut:
     stream = gemm.m / pieces
     per_fold = fold_cycles(stream, machine.rows, machine.cols, Dataflow.WS, machine.policy)
     cycles = _all_folds(own * pieces, per_fold, stream, machine.rows, machine.policy)
     x_factor = _once_if(gemm.x <= pieces * machine.x_hold, col_folds)
     w_factor = _once_if(held, pieces)
-    moved = gemm.g * (gemm.x * x_factor + gemm.w * w_factor)
-    return _Cut(pieces, cycles, x_factor, w_factor, np.maximum(cycles, moved / machine.elements_per_cycle))
+    bits = gemm.x * machine.x_bits * x_factor + gemm.w * machine.w_bits * w_factor + gemm.y * machine.y_bits
+    memory = gemm.g * bits / machine.bits_per_cycle
+    return _Cut(pieces, cycles, x_factor, w_factor, np.maximum(cycles + edges, memory))
+
+
+def _edge_bits(gemm: Gemm, machine: Machine, x_tile: Array, w_tile: Array, y_tile: Array) -> Array:
+    first = np.minimum(x_tile, gemm.x) * machine.x_bits + np.minimum(w_tile, gemm.w) * machine.w_bits
+    return np.asarray(np.minimum(gemm.g, 1.0) * (first + np.minimum(y_tile, gemm.y) * machine.y_bits))
 
 
 def _all_folds(folds: Array, per_fold: Array, stream: Array, rows: Value, policy: CyclePolicy) -> Array:
@@ -270,7 +293,10 @@ def choose(mask: Mask, first: Schedule, second: Schedule) -> Schedule:
     )
 
 
-def legal(run: Schedule, machine: Machine) -> Mask:
-    """Where the smallest tile fits half of every buffer."""
+def legal(run: Schedule, machine: Machine) -> Mask | None:
+    """Where the smallest tile fits half of every buffer; None if it does everywhere, whatever the layer."""
+    largest = np.max(np.asarray(machine.rows) * machine.cols)
+    if largest <= min(np.min(machine.x_hold), np.min(machine.w_hold), np.min(machine.acc_hold)):
+        return None
     fits = (run.x_tile <= machine.x_hold) & (run.w_tile <= machine.w_hold)
     return np.asarray(fits & (run.acc_tile <= machine.acc_hold))
