@@ -127,8 +127,8 @@ _ROWS = (
     ),
     Kernel("int8_sdot", "gemm", "int8", 8, 8, k_step=4, features=("neon_dot",), source="SDOT"),
     Kernel(
-        "int8_smlal", "gemm", "int8", 8, 8, k_step=1, multiplies=1.0, alu=0.25, features=("neon",),
-        source="SMLAL on 16-bit lanes: eight lanes take two multiplies and a widening per 128-bit register",
+        "int8_smlal", "gemm", "int8", 8, 8, k_step=4, multiplies=2.0, alu=1.0, chain="alu", features=("neon",),
+        source="SMULL and SMLAL of two products into 16 bits, SADALP into 32: three instructions for 16 products",
     ),
     Kernel(
         "int8_depthwise", "depthwise", "int8", 8, 8, shuffles=1.0, row_loads=0,
@@ -207,10 +207,10 @@ class Ports:
     def tile(self, kernel: Kernel) -> tuple[float, Value]:
         """(rows, vectors) of the register tile: 6 x 4 with 32 registers, 6 x 2 with 16 (Low et al. 2016).
 
-        Kernels that reduce a whole register to one output work on one pair of operands at a time.
+        Kernels that reduce a whole register to one output work on four outputs of one row at a time.
         """
         if kernel.lane_bits == 0:
-            return 1.0, 1.0
+            return 1.0, 4.0
         return 6.0, np.where(np.asarray(self.registers) >= 32, 4.0, 2.0)
 
 

@@ -253,8 +253,10 @@ class SimdCpuModel(MachineModel):
         special = np.asarray([code.special for code in rows])
         narrow = np.asarray([float(code.lane_bits) for code in rows])
         work = np.where(folded, layers.y_elems, layers.simple_ops * simple + layers.special_ops * special)
-        # Narrow code issues one dependent instruction a cycle; wide code fills the multiplier pipes.
-        per_cycle = np.where((narrow > 0) & ~folded, narrow / 32.0, ports.vector_bits / bits * ports.multiply)
+        # Generic narrow code and the polynomials of wide code are chains: an instruction a cycle. Two Zen
+        # generations of different width take the same cycles for softmax.
+        lanes = np.where((narrow > 0) & ~folded, narrow / 32.0, ports.vector_bits / bits)
+        per_cycle = lanes * np.minimum(ports.multiply, 1.0)
         streams = np.asarray([code.overlaps for code in rows]) & ~layers.is_mac
         return np.asarray(work / per_cycle), streams | (layers.op_class == OpClass.LINEAR)
 
@@ -328,7 +330,8 @@ class SimdCpuModel(MachineModel):
         if operands == "network":
             weights = layers.w_elems / np.maximum(layers.x_elems + layers.w_elems + layers.y_elems, 1.0)
             return np.asarray(moved * weights * layers.static_weight * layers.is_mac)
-        return np.zeros(layers.size)
+        # A warm layer repeats; copies that do not fit the last level beside its operands go out to memory.
+        return np.asarray(np.minimum(np.maximum(moved + scratch - params["caches.l3_bytes"], 0.0), scratch))
 
     def energies(self, params: Params) -> EnergyTable:
         """Core and package power over the time; memory per byte."""
