@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from cosim.spec.base import BytesPerS, Constant, Fraction, Spec, Unit, W, parse
 from cosim.spec.locate import ROOT
-from cosim.spec.problems import SpecError, nearest_hint
+from cosim.spec.problems import nearest_hint
 from cosim.spec.sources import sources_for
 from cosim.spec.strict_yaml import load
 
@@ -86,6 +86,3 @@ def load_board(name: str | Path, strict: bool = False) -> BoardSpec:
     if not path.is_file():
         raise KeyError(f"no board file {path}")
     return parse(BoardSpec, load(path), set(sources_for(path)), strict)
-
-
-__all__ = ["BoardSpec", "SpecError", "board_names", "load_board"]
