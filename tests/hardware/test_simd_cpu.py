@@ -61,6 +61,12 @@ def test_lut16_cycles_per_128_products(name: str, expected: float) -> None:
     assert float(ports.step_cycles(kernel, 1.0, 1.0)) * 128 / products == pytest.approx(expected)
 
 
+def test_shuffles_bind_where_their_pipe_is_narrow() -> None:
+    """Four shuffles at half a one a cycle take eight cycles, more than 21 instructions on three pipes."""
+    params = machine("cpu_i7_9700k").params.with_values({"core.shuffle_per_cycle": 0.5})
+    assert float(ports_of(params).step_cycles(KERNELS["lut16_2bit"], 1.0, 1.0)) == 8.0
+
+
 def test_lut16_is_eight_percent_under_the_measured_loop() -> None:
     """83.3 G products a second at 3.69 GHz are 5.67 cycles per 128."""
     measured = 128 / (83.3e9 / 3.69e9)
