@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,25 +15,38 @@ if TYPE_CHECKING:
     from cosim.spec.problems import Problem
 
 
+# kind of document -> module and the function that reads it with all its checks
+READERS = {
+    "workload": ("cosim.ir.workload_file", "load_workload"),
+    "mapping": ("cosim.mapping.mapping_file", "load_mapping"),
+    "sources": ("cosim.spec.sources", "load_sources"),
+    "sweep": ("cosim.cli.validate", "check_sweep"),
+    "board": ("cosim.components.fpga_board", "load_board"),
+}
+
+
+def check_sweep(path: Path) -> None:
+    """A sweep with its machines, networks, paths and columns."""
+    from cosim.explore.space import prepare
+    from cosim.explore.space_file import load_space
+
+    prepare(load_space(path))
+
+
 def problems_of(path: Path, strict: bool) -> tuple[str, list[Problem]]:
-    """(kind of document, its problems). A workload, mapping, bibliography or machine file."""
+    """(kind of document, its problems); a document of any other kind is read as a machine."""
     from cosim.spec.problems import SpecError
     from cosim.spec.strict_yaml import load
 
     try:
         kind = str(load(path).get("kind"))
-        if kind == "workload":
-            from cosim.ir.workload_file import load_workload
-
-            load_workload(path)
-        elif kind == "mapping":
-            from cosim.mapping.mapping_file import load_mapping
-
-            load_mapping(path)
-        elif kind == "sources":
-            from cosim.spec.sources import load_sources
-
-            load_sources(path)
+        if kind in READERS:
+            module, function = READERS[kind]
+            reader = getattr(import_module(module), function)
+            if kind == "board":
+                reader(path, strict)
+            else:
+                reader(path)
         else:
             from cosim.hardware.load import load_machine
 
@@ -47,7 +61,7 @@ def problems_of(path: Path, strict: bool) -> tuple[str, list[Problem]]:
 @click.option("--strict", is_flag=True, help="Also refuse physical constants without a source.")
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
 def command(files: tuple[Path, ...], strict: bool, as_json: bool) -> None:
-    """Check FILES (machines, workloads, mappings, bibliographies).
+    """Check FILES: machines, boards, workloads, mappings, sweeps, bibliographies.
 
     \b
     cosim validate --strict arch/*.yaml
