@@ -41,6 +41,10 @@ _OPS: Mapping[str, tuple[str, str]] = {
     "layernorm": ("layer_norm", "vector"),
     "gelu": ("gelu", "vector"),
     "sdpa": ("attention", "gemm"),
+    **{
+        op: (op, "vector")
+        for op in ("relu6", "hardswish", "silu", "sigmoid", "tanh", "gelu_tanh", "mul", "sub")
+    },
 }
 
 
@@ -111,13 +115,13 @@ def _pool(name: str, row: Mapping[str, Any]) -> list[Layer]:
 
 def _elementwise(name: str, row: Mapping[str, Any]) -> list[Layer]:
     op, _ = _OPS[str(row["op"])]
-    if row["op"] in ("softmax", "layernorm", "gelu"):
+    if row["op"] in ("softmax", "layernorm") or not pd.isna(row.get("M")):
         elems = _int(row, "B", 1) * _int(row, "M") * _int(row, "Nout")
     else:
         elems = _plane(row)
     channels = _int(row, "Ci", 0)
     parameters = {"layernorm": 2 * _int(row, "Nout", 0), "batchnorm": 4 * channels}.get(str(row["op"]), 0)
-    inputs = 2 * elems if row["op"] == "add" else elems
+    inputs = 2 * elems if row["op"] in ("add", "mul", "sub") else elems
     return [vector_layer(name, op, x_elems=inputs, y_elems=elems, w_elems=parameters)]
 
 
