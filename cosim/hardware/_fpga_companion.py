@@ -23,7 +23,11 @@ def leftover(layers: LayerBatch, params: Params, kept: Mask) -> Estimate | None:
     left = 1.0 - kept
     return Estimate(
         stages=tuple(
-            Stage(stage.name, {name: np.multiply(seconds, left) for name, seconds in stage.resources.items()})
+            Stage(
+                stage.name,
+                {name: np.multiply(seconds, left) for name, seconds in stage.resources.items()},
+                stage.tiles,
+            )
             for stage in found.stages
         ),
         actions={action: np.multiply(count, left) for action, count in found.actions.items()},

@@ -316,7 +316,7 @@ class SystolicModel(MachineModel):
             stages=(
                 Stage("call", {"host_call": call_s}),
                 Stage("edges", {"first_and_last_tile": edge_s}),
-                Stage("run", busy),
+                Stage("run", {"dram": busy["dram"], **busy}, tiles=np.maximum(run.folds, 1.0)),
             ),
             actions=_actions(layers, params, traffic, simple),
             utilization=layers.macs / ((call_s + edge_s + longest) * macs_per_s + (layers.macs == 0.0)),
