@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("cosim.cli.compare", "Several machines times several workloads in one table."),
     "sweep": ("cosim.cli.sweep", "A design space: resumable, in processes or on a cluster."),
     "pareto": ("cosim.cli.pareto", "The front of a finished sweep."),
+    "search": ("cosim.cli.search", "The front of a design space that is too large to sweep."),
     "reproduce": ("cosim.cli.reproduce", "Published figures against simulated ones."),
     "extract": (
         "cosim.cli.extract",

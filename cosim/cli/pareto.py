@@ -4,8 +4,42 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from cosim.explore.fronts import Front
+
+
+def _draw(
+    folder: Path,
+    front: Front,
+    where: str,
+    plot: Path | None,
+    parallel: Path | None,
+    heat: tuple[str, str, str] | None,
+) -> None:
+    """Draw what was asked for; the numbers of each picture lie beside it as CSV."""
+    if plot is None and parallel is None and heat is None:
+        return
+    from cosim.explore.fronts import pairs_of
+    from cosim.report import sweep_figures as figures
+    from cosim.report.style import save_with_csv
+
+    made = []
+    if plot is not None:
+        made.append((figures.front_figure(front), front.frame(), plot))
+    if parallel is not None:
+        made.append((figures.parallel_figure(front), front.frame(), parallel))
+    if heat is not None:
+        x, y, target = heat
+        value = front.objectives[0].removeprefix("-")
+        frame = pairs_of(folder, x, y, value, where)
+        made.append((figures.heat_map_figure(frame, x, y, value), frame, Path(target)))
+    for figure, frame, path in made:
+        for written in save_with_csv(figure, frame, path):
+            click.echo(f"wrote {written}", err=True)
 
 
 @click.command("pareto")
@@ -18,15 +52,32 @@ import click
     "--plot", metavar="FILE", type=click.Path(path_type=Path), help="Draw the front (.svg, .png, .pdf)."
 )
 @click.option(
+    "--parallel",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Draw the front in parallel coordinates.",
+)
+@click.option(
+    "--heat-map",
+    "heat",
+    nargs=3,
+    metavar="X Y FILE",
+    help="Draw the best first objective for each pair of two columns.",
+)
+@click.option(
     "--csv", "csv_path", metavar="FILE", type=click.Path(path_type=Path), help="Write the front as CSV."
 )
+@click.option("--rows", default=30, show_default=True, type=click.IntRange(min=1), help="Rows to print.")
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
 def command(
     folder: Path,
     objectives: tuple[str, ...],
     where: str,
     plot: Path | None,
+    parallel: Path | None,
+    heat: tuple[str, str, str] | None,
     csv_path: Path | None,
+    rows: int,
     as_json: bool,
 ) -> None:
     """Points of the sweep in FOLDER that no other point dominates, and the knee among them.
@@ -43,19 +94,14 @@ def command(
     if csv_path is not None:
         write_atomic(csv_path, to_csv(front.rows, list(front.rows[0])))
         click.echo(f"wrote {csv_path}", err=True)
-    if plot is not None:
-        from cosim.report.style import save
-        from cosim.report.sweep_figures import front_figure
-
-        save(front_figure(front), plot)
-        click.echo(f"wrote {plot}", err=True)
+    _draw(folder, front, where, plot, parallel, heat)
     if as_json:
         click.echo(json.dumps(front.to_json(), allow_nan=False))
         return
     from rich.table import Table
 
     from cosim.cli import render
-    from cosim.explore.outputs import short_names
+    from cosim.explore.outputs import readable, short_names
 
     kind = "points" if front.tried_on == 1 else "designs"
     of = "" if front.tried_on == 1 else f", geometric means over {front.tried_on} networks and batches"
@@ -68,8 +114,14 @@ def command(
     for name in shown:
         table.add_column(short[name])
     table.add_column("")
+    # Evenly along the front, with both ends and the knee.
+    step = max(1, -(-len(front.rows) // rows))
     for index, row in enumerate(front.rows):
-        cells = [f"{row[n]:.5g}" if isinstance(row[n], float) else str(row[n]) for n in shown]
+        if index % step and index not in (front.knee, len(front.rows) - 1):
+            continue
+        cells = [readable(n, row[n], 5) for n in shown]
         more = f"(+ {row['equal_points'] - 1} equal) " if row["equal_points"] > 1 else ""
         table.add_row(*cells, more + ("<- knee" if index == front.knee else ""))
     console.print(table)
+    if step > 1:
+        console.print(f"every {step}th row is shown; all of them with --csv FILE or --json")

@@ -69,13 +69,10 @@ def command(
         )
         return
     folder = out or Path("out") / doc.name
-    points = 0
-    with Progress("tasks", quiet=as_json) as bar:
+    with Progress("points", quiet=as_json) as bar:
 
         def show(done: TaskDone, finished: int, total: int) -> None:
-            nonlocal points
-            points += done.points
-            bar.update(finished, total, f", {points:,} points")
+            bar.update(finished, total)
 
         try:
             summary = run_sweep(sweep, folder, choose(jobs, dask), part, show)

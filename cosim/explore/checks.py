@@ -11,7 +11,7 @@ from cosim.explore.axes import Axis
 from cosim.explore.expression import Expression
 from cosim.explore.legal import applies, illegal, numbers_of, unit_of, words_of
 from cosim.explore.outputs import OUTPUTS
-from cosim.explore.resources import RESOURCES, has_resources
+from cosim.explore.resources import resources_of
 from cosim.explore.space_file import NO_MAPPING, SpaceDoc
 from cosim.hardware.load import Machine
 from cosim.ir.batch import LayerBatch
@@ -154,7 +154,7 @@ def _check_derived(doc: SpaceDoc, parts: Parts, problems: list[Problem]) -> None
 def _check_names(doc: SpaceDoc, parts: Parts, problems: list[Problem]) -> None:
     machines = parts.machines.values()
     numbers = {path for machine in machines for path in numbers_of(machine)}
-    resources = set(RESOURCES) if any(has_resources(machine) for machine in machines) else set()
+    resources = {name for machine in machines for name in resources_of(machine)}
     results = {*OUTPUTS, *resources}
     swept = {axis.path for axis in doc.axes if axis.numeric} | set(doc.derived)
 
@@ -192,7 +192,7 @@ def _check_objectives_everywhere(doc: SpaceDoc, parts: Parts, problems: list[Pro
         name = objective.removeprefix("-")
         needs = doc.columns[name].names if name in doc.columns else {name}
         for arch, machine in parts.machines.items():
-            has = {*OUTPUTS, *numbers_of(machine), *(RESOURCES if has_resources(machine) else ())}
+            has = {*OUTPUTS, *numbers_of(machine), *resources_of(machine)}
             for missing in sorted(needs - has):
                 found = f"{name!r}, which needs {missing!r}; machine {arch} has none"
                 allowed = "an objective that every machine of the sweep has"

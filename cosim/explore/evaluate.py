@@ -16,7 +16,7 @@ from cosim.engine import PointsChunk, evaluate_points
 from cosim.explore.expression import Expression
 from cosim.explore.legal import illegal, numbers_of, unit_of
 from cosim.explore.outputs import OUTPUTS
-from cosim.explore.resources import RESOURCES, has_resources, resource_columns
+from cosim.explore.resources import RESOURCES, resource_columns
 from cosim.explore.space import Columns, Group, Space, Task
 from cosim.hardware.load import Machine
 from cosim.ir.batch import LayerBatch
@@ -166,10 +166,7 @@ def evaluate(space: Space, context: GroupContext, parameters: Columns, count: in
         values[name][status != OK] = np.nan
     known: dict[str, Any] = {**context.numbers, **parameters, **values}
     if wanted := resources_wanted(space):
-        if has_resources(context.machine):
-            values.update(resource_columns(known, wanted, count))
-        else:
-            values.update({name: np.full(count, np.nan) for name in wanted})
+        values.update(resource_columns(context.machine, known, wanted, count))
         known.update(values)
     for name, expression in space.doc.columns.items():
         fits = expression.names <= set(known)

@@ -44,9 +44,11 @@ class Front:
     tried_on: int = 1
 
     def varying(self) -> list[str]:
-        """Columns worth showing: the objectives, and inputs that differ between points of the front."""
+        """Columns worth showing: inputs that differ between points of the front, then the objectives."""
         plain = [name.removeprefix("-") for name in self.objectives]
         names = [n for n in self.rows[0] if n not in (*HIDDEN, *OUTPUTS, *plain, EQUAL)]
+        if len(self.rows) == 1:
+            return [*(n for n in names if self.rows[0][n] is not None), *plain]
         different = [n for n in names if len({str(row[n]) for row in self.rows}) > 1]
         return [*different, *plain]
 
@@ -120,6 +122,28 @@ def front_of(folder: Path, objectives: Sequence[str] = (), where: str = "") -> F
     best, keys, cloud = _streamed(_objectives(folder, plain, condition), signs, total)
     rows = _rows_at(folder, keys)
     return _front(chosen, signs, best, rows, total, cloud)
+
+
+def pairs_of(folder: Path, x: str, y: str, value: str, where: str = "") -> pd.DataFrame:
+    """The lowest ``value`` for each pair of the columns ``x`` and ``y``, over the points that are fine.
+
+    Raises :class:`OutputError` for an unknown column, or no point left.
+    """
+    known = [str(name) for name in query(folder, "SELECT * FROM results LIMIT 0").columns]
+    for name in (x, y, value):
+        if name not in known:
+            hint = nearest_hint(name, known)
+            raise OutputError(f"{folder}: found no column {name!r}, allowed {', '.join(known)}; {hint}")
+    quoted = ['"' + name.replace('"', '""') + '"' for name in (x, y, value)]
+    frame = query(
+        folder,
+        f"SELECT {quoted[0]}, {quoted[1]}, min({quoted[2]}) AS {quoted[2]} FROM results "
+        f"WHERE {FINE}{f' AND ({where})' if where else ''} AND {quoted[0]} IS NOT NULL AND {quoted[1]} IS NOT NULL "
+        f"GROUP BY ALL ORDER BY ALL",
+    )
+    if frame.empty:
+        raise OutputError(f"{folder}: no point with both {x} and {y} meets the constraints")
+    return frame
 
 
 def _objectives(folder: Path, plain: list[str], condition: str) -> Iterator[tuple[NDArray[np.int64], Points]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 OUTPUTS = ("latency_s", "energy_j", "edp_js", "images_per_s", "average_power_w", "macs_per_j", "utilization")
 
@@ -36,3 +37,16 @@ def label(name: str) -> str:
     """A column's name with its unit, for axes and tables."""
     unit = UNITS.get(name)
     return f"{name} [{unit}]" if unit else name
+
+
+def readable(name: str, value: Any, digits: int = 4) -> str:
+    """A value for people: sizes in KiB and MiB, other numbers with a few digits, nothing for None."""
+    if value is None:
+        return ""
+    if not isinstance(value, float | int):
+        return str(value)
+    if name.endswith("_bytes"):
+        for unit, size in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+            if value >= size:
+                return f"{value / size:g} {unit}"
+    return f"{value:.{digits}g}"

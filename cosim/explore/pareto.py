@@ -39,13 +39,24 @@ def pareto_mask(points: Points) -> NDArray[np.bool_]:
 def knee(points: Points) -> int:
     """Index of the front point closest to the ideal corner, with every objective scaled to its range on the front.
 
-    ``points`` of shape (n, d) is a front. An objective that does not vary on the front does not count.
+    ``points`` of shape (n, d) is a front. An objective that does not vary on the front does not count; one that
+    spans more than a decade is scaled by its logarithm, because steps in it are factors.
     """
     if len(points) == 0:
         raise ValueError("an empty front has no knee")
-    low, high = points.min(axis=0), points.max(axis=0)
-    span = np.where(high > low, high - low, 1.0)
-    return int(np.argmin((((points - low) / span) ** 2).sum(axis=1)))
+    scaled = np.column_stack([_scaled(column) for column in points.T])
+    return int(np.argmin((scaled**2).sum(axis=1)))
+
+
+def _scaled(column: Points) -> Points:
+    """An objective from 0 (best) to 1 (worst); a maximised one comes with a minus sign."""
+    for sign in (1.0, -1.0):
+        sizes = sign * column
+        if sizes.min() > 0 and sizes.max() > 10.0 * sizes.min():
+            column = sign * np.log(sizes)
+            break
+    low, high = column.min(), column.max()
+    return np.asarray((column - low) / (high - low if high > low else 1.0))
 
 
 def hypervolume(points: Points, reference: Sequence[float] | Points) -> float:

@@ -38,13 +38,14 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class TaskDone:
-    """What became of a task: its rows by status."""
+    """What became of a task: its rows by status; ``looked_at`` counts its points before the conditions."""
 
     index: int
     points: int
     infeasible: int
     failed: int
     seconds: float
+    looked_at: int
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,9 @@ class Worker:
         status = rows["status"]
         assert isinstance(status, Words)
         of = [status.words[code] for code in status.codes]
-        return TaskDone(
-            task.index, len(of), of.count(INFEASIBLE), of.count(FAILED), time.process_time() - start
-        )
+        seconds = time.process_time() - start
+        failed, infeasible = of.count(FAILED), of.count(INFEASIBLE)
+        return TaskDone(task.index, len(of), infeasible, failed, seconds, task.stop - task.start)
 
 
 def open_folder(space: Space, folder: Path) -> None:
@@ -160,7 +161,8 @@ def run_sweep(
     """Run every task of the sweep at ``path`` that ``folder`` does not hold yet.
 
     ``shard`` (k, n) takes every n-th task from the k-th on, for job arrays. ``progress`` is told each finished
-    task, how many are done and how many there are. Raises :class:`cosim.spec.problems.SpecError` and
+    task, and how many points of this run are done and how many there are. Raises
+    :class:`cosim.spec.problems.SpecError` and
     :class:`OutputError` before anything runs.
     """
     k, n = shard
@@ -176,10 +178,13 @@ def run_sweep(
     todo = [task for task in mine if task.index not in there]
     points = infeasible = failed = 0
     results: Iterator[TaskDone] = (executor or Serial()).run(Worker(path, folder), todo)
-    for number, done in enumerate(results, start=1):
+    total = sum(task.stop - task.start for task in todo)
+    finished = 0
+    for done in results:
         points, infeasible, failed = points + done.points, infeasible + done.infeasible, failed + done.failed
+        finished += done.looked_at
         if progress is not None:
-            progress(done, len(mine) - len(todo) + number, len(mine))
+            progress(done, finished, total)
     clean(folder)
     if len(todo) < len(mine):
         earlier = _statuses(folder, {task.index for task in mine} - {task.index for task in todo})

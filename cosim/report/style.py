@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 # Okabe and Ito, "Color Universal Design" (2008): distinguishable with all common colour vision deficiencies.
@@ -46,3 +47,11 @@ def save(figure: Figure, path: Path) -> None:
         raise ValueError(f"{path}: found the ending {path.suffix!r}, allowed {', '.join(kinds)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150, metadata=kinds[path.suffix])
+
+
+def save_with_csv(figure: Figure, frame: pd.DataFrame, path: Path) -> tuple[Path, Path]:
+    """Write a figure, and the numbers it shows beside it under the same name with the ending ``.csv``."""
+    save(figure, path)
+    table = path.with_suffix(".csv")
+    frame.to_csv(table, index=False, lineterminator="\n")
+    return path, table

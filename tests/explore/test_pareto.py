@@ -48,6 +48,14 @@ def test_knee_of_a_right_angle_is_its_corner() -> None:
     assert knee(front) == 1
 
 
+def test_knee_counts_factors_where_an_objective_spans_decades() -> None:
+    # On y = 1/x every point trades one factor for another; the middle one is nearest to the corner of logarithms.
+    front = np.array([[10.0**k, 10.0**-k] for k in range(-3, 4)])
+    assert knee(front) == 3
+    # One objective maximised: the same front with its second column turned round.
+    assert knee(np.column_stack([front[:, 0], -1.0 / front[:, 1]])) == 3
+
+
 def test_hypervolume_of_boxes() -> None:
     # Two boxes of 3x1 and 1x3 that share 1x1: 3 + 3 - 1.
     assert hypervolume(np.array([[0.0, 2.0], [2.0, 0.0]]), (3.0, 3.0)) == pytest.approx(5.0)
