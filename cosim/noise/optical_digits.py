@@ -114,7 +114,15 @@ def cnn() -> nn.Module:
     )
 
 
+def mlp() -> nn.Module:
+    """A perceptron with two hidden layers."""
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)
+    )
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "mlp": mlp,
     "cnn": cnn,
     "vit": lambda: TokenNet(_linear),
     "convsharevit_valid": lambda: TokenNet(_shared("valid")),
