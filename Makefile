@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export NUMBA_NUM_THREADS := 1
 
-.PHONY: run test setup lint types imports pytest workloads reports clean
+.PHONY: run test setup lint types imports pytest workloads reports docs clean
 
 run: $(VENV)/.base
 	$(BIN)/cosim run arch/optical4f.yaml workloads/vit.yaml --baseline arch/gpu_rtx3090.yaml
@@ -52,6 +52,11 @@ reports: $(VENV)/.base
 	rm -rf reports/machines
 	$(BIN)/cosim compare optical4f systolic_128 systolic_mlc_sttram cpu_zen4 \
 	  -w vit -w convsharevit -w resnet50 -w vgg16 -w mobilenet_v2 --baseline gpu_rtx3090 --out reports/machines
+
+# Pages written from the source, and the outputs shown in README and docs.
+docs: setup
+	$(BIN)/python -m cosim.report.pages
+	$(BIN)/python -m tests.docs.update
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
