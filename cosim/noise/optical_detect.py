@@ -15,9 +15,9 @@ from cosim.noise.optical_snr import Pixel, amplitude_moments
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-# Below this mean, electrons are drawn from Poisson's law itself; above, from the normal law of equal mean and
-# variance, which is six times faster and differs in skewness by less than 1/8.
-_POISSON_BELOW = 64.0
+# Where shot and read noise together have at least this variance, electrons are drawn from the normal law of equal mean
+# and variance (skewness below 1/8); where they have less, shots are drawn from Poisson's law itself.
+_NORMAL_ABOVE = 64.0
 _TABLE = 513
 
 
@@ -49,33 +49,39 @@ class Detector:
         import torch
 
         pixel = self.pixel
-        mean = intensity * pixel.electrons + pixel.dark_electrons
+        mean = intensity * pixel.electrons
+        if pixel.dark_electrons:
+            mean += pixel.dark_electrons
+        read2 = pixel.read_electrons**2
         noise = torch.randn(mean.shape, generator=self.generator, dtype=mean.dtype, device=mean.device)
-        few = mean < _POISSON_BELOW
-        drawn = mean + mean.sqrt() * noise
-        if bool(few.any()):
+        if read2 < _NORMAL_ABOVE and bool((mean < _NORMAL_ABOVE - read2).any()):
+            few = mean < _NORMAL_ABOVE
+            drawn = mean + mean.sqrt() * noise
             drawn[few] = torch.poisson(mean[few], generator=self.generator)
-        if pixel.read_electrons:
-            drawn += pixel.read_electrons * torch.randn(
-                mean.shape, generator=self.generator, dtype=mean.dtype, device=mean.device
-            )
+            if read2:
+                drawn += pixel.read_electrons * torch.randn(
+                    mean.shape, generator=self.generator, dtype=mean.dtype, device=mean.device
+                )
+        else:
+            drawn = noise.mul_((mean + read2).sqrt_()).add_(mean)
         # The converter codes what lies below zero as well: cameras add an offset, so read noise is not folded.
-        drawn = drawn.clamp(max=pixel.full_well_electrons)
         if pixel.step_electrons:
             top = pixel.full_well_electrons - pixel.step_electrons
-            drawn = ((drawn / pixel.step_electrons).round() * pixel.step_electrons).clamp(max=top)
-        return drawn - pixel.dark_electrons
+            drawn = drawn.div_(pixel.step_electrons).round_().mul_(pixel.step_electrons).clamp_(max=top)
+        else:
+            drawn = drawn.clamp_(max=pixel.full_well_electrons)
+        return drawn.sub_(pixel.dark_electrons) if pixel.dark_electrons else drawn
 
     def amplitude(self, amplitude: Tensor) -> Tensor:
         """Estimate of |amplitude| from its intensity; ``amplitude`` may be complex."""
         if self.pixel.ideal:
             return amplitude.abs()
-        intensity = amplitude.abs().square()
-        return (self.electrons(intensity) / self.pixel.electrons).clamp(min=0.0).sqrt()
+        intensity = _square(amplitude)
+        return self.electrons(intensity).div_(self.pixel.electrons).clamp_(min=0.0).sqrt_()
 
     def intensity(self, amplitude: Tensor) -> Tensor:
         """Estimate of |amplitude|^2."""
-        squared = amplitude.abs().square()
+        squared = _square(amplitude)
         return squared if self.pixel.ideal else self.electrons(squared) / self.pixel.electrons
 
     def amplitude_error(self, amplitude: Tensor) -> tuple[Tensor, Tensor]:
@@ -167,3 +173,7 @@ def _sum(parts: list[Tensor]) -> Tensor:
     for part in parts[1:]:
         out = out + part
     return out
+
+
+def _square(field: Tensor) -> Tensor:
+    return (field.real.square() + field.imag.square()) if field.is_complex() else field.square()

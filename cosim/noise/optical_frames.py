@@ -43,7 +43,7 @@ class Setup:
     plane: tuple[int, int] = (2160, 3840)
     pitch: tuple[int, int] = (1, 1)
     block_columns: int = 1
-    chunk_elements: int = 1 << 22
+    chunk_elements: int = 1 << 18
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:

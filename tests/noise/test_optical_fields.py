@@ -258,3 +258,16 @@ def test_unmodulated_light_overlays_the_input() -> None:
     w[0, 0, 0, 0] = 1.0  # flat spectrum of magnitude one
     got = convolve(x, w, Shape(), Setup(True, "reference", fill_factor=0.9)).value
     torch.testing.assert_close(got, 0.9 * functional.conv2d(x, w) + 0.1 * x[..., :6, :6])
+
+
+def test_the_naive_form_of_the_benchmark_computes_the_same() -> None:
+    from cosim.noise.optical_bench import naive_layer
+    from cosim.noise.optical_detect import Detector
+
+    x, w = torch.rand(1, 3, 10, 10), torch.randn(2, 3, 3, 3)
+    one_by_one, frames = naive_layer(x[0], w, Detector(IDEAL), 2.0)
+    assert frames == 12
+    batched = convolve(x, w, Shape(padding=(1, 1, 1, 1)), Setup(False, "pn2")).value[0]
+    exact = functional.conv2d(x, w, padding=1)[0]
+    torch.testing.assert_close(one_by_one, exact, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(batched, exact, rtol=1e-4, atol=1e-5)
