@@ -15,7 +15,7 @@ TOLERANCE = 1e-9
 class Simulation:
     """Closed form, event simulation and serial sum of the same program, in seconds.
 
-    ``joined_error_s`` bounds what joining tiles adds to one image: the fill of every pipeline with joined tiles
+    ``joined_error_s`` bounds what joining tiles adds over all images: the fill of every pipeline with joined tiles
     minus its fill with the tiles of the mapping (Eq. 3 evaluated for both).
     """
 
@@ -79,7 +79,8 @@ def simulation(program: Program, options: Options | None = None) -> Simulation:
     One image at a time: analytic <= event <= serial. Several in flight: the busiest unit's work <= event.
     """
     chosen = options or Options()
-    found = Simulation(program, chosen, simulate(program, chosen), joined_error_s(program))
+    error = joined_error_s(program) * chosen.images
+    found = Simulation(program, chosen, simulate(program, chosen), error)
     low = found.analytic_s if chosen.in_flight == 1 else found.bottleneck_s
     event = found.result.makespan_s
     if not low * (1 - TOLERANCE) <= event <= found.serial_s * (1 + TOLERANCE):
