@@ -13,6 +13,7 @@ CHECKS = {
     "timeloop": ("cosim.checks.timeloop", "check_timeloop"),
     "scalesim": ("cosim.checks.scalesim", "check_scalesim"),
     "cpu": ("cosim.checks.cpu", "check_cpu"),
+    "gpu": ("cosim.checks.gpu", "check_gpu"),
 }
 
 

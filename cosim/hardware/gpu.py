@@ -1,11 +1,13 @@
 """GPUs: every operator is one kernel launch, bound by its multipliers, its second-level cache or its memory.
 
-    latency = launch gap + max(compute, L2 traffic, memory traffic, host time - launch gap)     (Eq. 1)
+    latency = launch gap + max(compute, L2 traffic, memory traffic, latency, host - launch gap)  (Eq. 1)
+    read    = max(input - max(L2 - result, 0), 0) + weights;   written = result                  (Eq. 2)
 
 Compute time follows from thread-block tiles and waves (:mod:`cosim.components.gpu_tiles`). Dense convolutions
-and matrix products run on the tensor cores if the precision has them; grouped and depthwise convolutions do
-not, since a group is narrower than a matrix instruction. All clocks are boost clock times the share of it that
-the board sustains under its power limit.
+and matrix products run on the tensor cores if the precision has them; grouped and depthwise convolutions take
+the faster of the tensor cores, one product a group, and the vector lanes. Layouts, grouped convolutions and
+interpolation: :mod:`cosim.components.gpu_kernels`. All clocks are boost clock times the share of it that the
+board sustains under its power limit.
 
 Energy is top-down: the board's power limit is split into static power, memory at full bandwidth and the
 multipliers at peak rate, each counted once. Such figures say what a busy board draws, not what an operation
@@ -20,12 +22,32 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from cosim.components.estimate import EnergyTable, Estimate, Stage
+from cosim.components.gpu_kernels import (
+    converted_elems,
+    grouped,
+    lane_slots,
+    padded_depth,
+    serial_iterations,
+)
 from cosim.components.gpu_tiles import TILES, tile_cost
 from cosim.components.params import Params, Value
 from cosim.hardware.base import MachineModel
 from cosim.ir.batch import Array, LayerBatch
 from cosim.mapping.plan import Choices, Plan
-from cosim.spec.base import BytesPerS, Count, Fraction, Hz, Mw, PjPerByte, PjPerMac, PjPerOp, S, Spec
+from cosim.spec.base import (
+    Bytes,
+    BytesPerS,
+    Count,
+    Cycles,
+    Fraction,
+    Hz,
+    Mw,
+    PjPerByte,
+    PjPerMac,
+    PjPerOp,
+    S,
+    Spec,
+)
 from cosim.spec.machine import MachineSpec
 
 # Precision -> (operand bits, result bits, reduction length of one matrix instruction).
@@ -59,21 +81,37 @@ class Clock(Spec):
 
 
 class GpuMemory(Spec):
-    """Second-level cache and device memory."""
+    """Second-level cache and device memory; the latency is that of a load which misses both caches."""
 
+    l2_bytes: Bytes
     l2_bytes_per_s: BytesPerS
+    dram_latency_cycles: Cycles
     dram_bytes_per_s: BytesPerS
     dram_efficiency: Fraction
+
+
+class Runtime(Spec):
+    """What the software asks of the board.
+
+    ``layout: nchw`` keeps channels outermost, so that convolutions on tensor cores rewrite their input first.
+    ``widths: executed`` moves every operand at the width of the precision, ``stored`` at the width that each layer
+    states (mixed precision, where norms and softmax read and write FP32).
+    """
+
+    layout: Literal["nchw", "nhwc"]
+    widths: Literal["executed", "stored"]
 
 
 class Host(Spec):
     """Launching: gap between kernels on the device, and time of the host per operator in eager mode.
 
-    ``mode: eager`` pays the host time of the framework for every operator, ``graph`` replays a recorded
-    graph and pays the gap only.
+    ``mode: eager`` pays at least the host time of the framework for every operator (the device is idle before
+    it), ``graph`` replays a recorded graph and pays the gap only. ``stream``: the host runs ahead of the device,
+    as it does in a loop over large batches, so an operator pays its device time; the host bounds the stream as a
+    whole (:func:`cosim.components.gpu_launch.stream_s`).
     """
 
-    mode: Literal["eager", "graph"]
+    mode: Literal["eager", "stream", "graph"]
     launch_gap_s: S
     eager_s: S
 
@@ -104,6 +142,7 @@ class GpuSpec(MachineSpec):
     multiprocessors: Multiprocessors
     clock: Clock
     memory: GpuMemory
+    runtime: Runtime
     host: Host
     energy: GpuEnergy
 
@@ -121,9 +160,36 @@ def _cycle_hz(params: Params) -> Value:
     return params["clock.boost_hz"] * params["clock.sustained"]
 
 
-def _grouped(layers: LayerBatch) -> Array:
-    """1 where a convolution has groups, and so leaves the tensor cores; 0 elsewhere."""
-    return np.asarray((layers.G > 1) & layers.static_weight & layers.is_mac, dtype=np.float64)
+def _vector_s(layers: LayerBatch, params: Params, lane_cycles: Array) -> Array:
+    """Seconds of the vector lanes: grouped convolutions, simple operations, and special functions beside them."""
+    special = params["multiprocessors.count"] * params["multiprocessors.special_ops_per_cycle"]
+    return np.asarray(
+        lane_cycles / _cycle_hz(params)
+        + layers.simple_ops / _fp32_rate(params)
+        + layers.special_ops / (special * _cycle_hz(params))
+    )
+
+
+def _traffic(
+    layers: LayerBatch, params: Params, bits: int, on_matrix: Array, channels_last: bool
+) -> tuple[Array, Array, Array]:
+    """(bytes through L2, bytes read from device memory, bytes written to it) of every layer (Eq. 2).
+
+    The input was written by the kernel before; what of it fits in L2 beside the result is still there.
+    """
+    if params.option("runtime.widths") == "stored":
+        x = layers.x_elems * layers.x_bits / 8
+        w = layers.w_elems * layers.w_bits / 8
+        y = layers.y_elems * layers.y_bits / 8
+    else:
+        x, w, y = (elems * (bits / 8) for elems in (layers.x_elems, layers.w_elems, layers.y_elems))
+    tensor_cores = _PRECISIONS[_precision(params)][2] > 1
+    turned = 0.0 * x
+    if tensor_cores:
+        turned = converted_elems(layers, bits / 8, channels_last) * on_matrix * (bits / 8)
+    kept = np.maximum(params["memory.l2_bytes"] - y, 0.0)
+    read = np.maximum(x - kept, 0.0) + turned + w
+    return x + w + y + 2.0 * turned, read, y + turned + 0.0 * read
 
 
 class GpuModel(MachineModel):
@@ -139,51 +205,55 @@ class GpuModel(MachineModel):
     leaves_out: ClassVar[tuple[str, ...]] = (
         "operators are not fused: every layer of the workload is one kernel",
         "split-K and stream-K schedules, Winograd and FFT convolution",
-        "results of one kernel found in L2 by the next: operands come from device memory",
+        "results found in L2 by a kernel other than the next; results overwritten there before they leave",
         "bank conflicts, occupancy limits and instruction issue inside a thread block",
         "operators of unknown kind: only their bytes are counted",
     )
 
     def estimate(self, layers: LayerBatch, params: Params, plan: Plan) -> Estimate:
-        """Counts for every layer; see Eq. 1 of the module."""
-        precision = _precision(params)
-        bits, _, k_step = _PRECISIONS[precision]
+        """Counts for every layer; see Eqs. 1 and 2 of the module."""
+        bits, _, k_step = _PRECISIONS[_precision(params)]
         cycle_hz = _cycle_hz(params)
-        grouped = _grouped(layers)
-        gemm = (layers.gemm_g * (1.0 - grouped), layers.gemm_m, layers.gemm_n, layers.gemm_k)
+        channels_last = params.option("runtime.layout") == "nhwc"
+        depth = padded_depth(layers, bits / 8)
+        gemm = (layers.gemm_g, layers.gemm_m, layers.gemm_n, depth)
         cycles, waves, l2_bytes, tile_code = self._best_tile(gemm, params, plan, bits / 8, k_step)
-        vector_macs = layers.macs * grouped
-        vector_s = (vector_macs + layers.simple_ops) / _fp32_rate(params) + layers.special_ops / (
-            params["multiprocessors.count"] * params["multiprocessors.special_ops_per_cycle"] * cycle_hz
-        )
-        elems = layers.x_elems + layers.w_elems + layers.y_elems
-        moved = elems * (bits / 8)
+        in_groups = grouped(layers)
+        lanes = params["multiprocessors.count"] * params["multiprocessors.fp32_macs_per_cycle"]
+        lane_cycles = in_groups * layers.macs * lane_slots(layers, channels_last) / lanes
+        on_lanes = in_groups * (lane_cycles <= cycles)
+        on_matrix = 1.0 - on_lanes
+        vector_s = _vector_s(layers, params, lane_cycles * on_lanes)
+        moved, read, written = _traffic(layers, params, bits, on_matrix, channels_last)
         dram_rate = params["memory.dram_bytes_per_s"] * params["memory.dram_efficiency"]
         gap = params["host.launch_gap_s"]
         host = params["host.eager_s"] if params.option("host.mode") == "eager" else gap
+        latency_s = serial_iterations(layers) * params["memory.dram_latency_cycles"] / cycle_hz
         work = {
-            "matrix units": np.asarray(cycles / cycle_hz),
+            "matrix units": np.asarray(cycles * on_matrix / cycle_hz),
             "vector units": np.asarray(vector_s),
-            "L2": np.asarray(np.maximum(l2_bytes, moved) / params["memory.l2_bytes_per_s"]),
-            "device memory": np.asarray(moved / dram_rate),
+            "L2": np.asarray(np.maximum(l2_bytes * on_matrix, moved) / params["memory.l2_bytes_per_s"]),
+            "device memory": np.asarray((read + written) / dram_rate),
+            "memory latency": np.asarray(latency_s),
             "host": np.asarray(np.maximum(host - gap, 0.0) + np.zeros(layers.size)),
         }
         gaps = np.asarray(gap + np.zeros(layers.size))
         latency = gaps + np.maximum.reduce(np.broadcast_arrays(*work.values()))
+        vector_macs = layers.macs * on_lanes
         actions = {
             ("multiprocessors", "fp32_mac"): vector_macs,
             ("multiprocessors", "vector_op"): layers.simple_ops + layers.special_ops,
-            ("device memory", "byte"): moved,
+            ("device memory", "byte"): read + written,
         }
         dense_macs = layers.macs - vector_macs
-        dense = ("multiprocessors", f"{precision}_mac")
+        dense = ("multiprocessors", f"{_precision(params)}_mac")
         actions[dense] = actions[dense] + dense_macs if dense in actions else dense_macs
         columns = {
-            "waves": waves,
+            "waves": waves * on_matrix,
             "launches": np.ones(layers.size),
-            "mode": tile_code,
-            "dram_read_bytes": (layers.x_elems + layers.w_elems) * (bits / 8),
-            "dram_write_bytes": layers.y_elems * (bits / 8),
+            "mode": tile_code * on_matrix,
+            "dram_read_bytes": read,
+            "dram_write_bytes": written,
         }
         return Estimate(
             stages=(Stage("launch", {"launch gap": gaps}), Stage("kernel", work)),
