@@ -78,18 +78,15 @@ def quantise(x: Tensor, bits: float, peak: Tensor | float) -> Tensor:
     return levels
 
 
-def quantise_mask(spectrum: Tensor, bits: float, peak: Tensor) -> Tensor:
-    """A complex mask of 2^bits levels in each of its two quadratures, from minus to plus ``peak``.
+def quantise_mask(parts: Tensor, bits: float, peak: Tensor) -> Tensor:
+    """Quadratures of a mask at 2^bits levels from minus to plus ``peak``; changes ``parts``.
 
     Levels lie halfway, so that a single bit is a sign.
     """
-    import torch
-
     if bits == inf:
-        return spectrum
-    step = (peak * (2.0 / (2.0**bits - 1.0))).unsqueeze(-1)
-    levels = torch.view_as_real(spectrum.resolve_conj()) / step
-    return torch.view_as_complex(levels.floor_().add_(0.5).mul_(step))
+        return parts
+    step = peak * (2.0 / (2.0**bits - 1.0))
+    return parts.div_(step).floor_().add_(0.5).mul_(step)
 
 
 def _parts(x: Tensor, signed: bool) -> dict[str, Tensor]:
@@ -218,61 +215,84 @@ class Frames:
         ]
         turns = (angles[0][:, None, :, None] + angles[1][None, :, None, :]).flatten(2).flatten(0, 1)
         waves = torch.polar(torch.ones_like(turns), 2.0 * torch.pi * turns).T
-        return waves.to(
-            device=w.device, dtype=torch.complex128 if w.dtype == torch.float64 else torch.complex64
-        )
+        return waves.to(device=w.device, dtype=torch.promote_types(w.dtype, torch.complex64))
 
     def _mask(self, name: str, part: slice) -> Tensor:
-        """Mask spectra of a chunk of filters: (bins, g, c, k) where channels are summed, else (g, k, c, bins)."""
+        """Mask of a chunk of filters as real quadratures: (bins, g, 2 c, k) where channels are summed, else
+        (g, k, c, bins, 2)."""
         import torch
 
         w = self.weights[name][:, part]
-        flat = w.permute(0, 2, 1, 3, 4) if self.summed else w
-        phase = shift_phase(w, self.setup) if self.setup.complex_kernel else None
-        if phase is not None:
-            flat = flat * (phase[None, :, None] if self.summed else phase[None, None])
+        if self.setup.complex_kernel:
+            w = w * shift_phase(w, self.setup)
         taps = self.kernel[0] * self.kernel[1]
-        if self.point:
-            mask = flat[..., 0, 0].to(flat.dtype)
-            mask = mask[None] if self.summed else mask[..., None]
-        elif taps <= _FEW_TAPS:
-            mask = _waves(flat.reshape(-1, taps), self._taps(w), first=self.summed)
-            mask = mask.reshape(*((-1, *flat.shape[:3]) if self.summed else (*flat.shape[:3], -1)))
+        if self.summed and taps <= _FEW_TAPS and not w.is_complex():
+            # One real product writes both quadratures where the sum over channels wants them.
+            waves = torch.view_as_real(self._taps(w)).permute(1, 2, 0).flatten(0, 1)
+            flat = w.permute(3, 4, 0, 2, 1)
+            mask = (waves @ flat.reshape(taps, -1)).reshape(-1, 2, *flat.shape[2:])
+            mask = mask.transpose(1, 2).flatten(2, 3)
         else:
-            mask = self._forward(flat.conj() if flat.is_complex() else flat).conj().flatten(3)
-            mask = mask.permute(3, 0, 1, 2) if self.summed else mask
-        # No component of a spectrum exceeds the sum of the kernel's magnitudes; split kernels reach it.
-        peak = w.abs().sum(dim=(3, 4)).amax(dim=2).clamp(min=torch.finfo(w.dtype).tiny)
-        peak = peak[None, :, None, :] if self.summed else peak[:, :, None, None]
-        return self._real_mask(
-            mask if mask.is_complex() else torch.complex(mask, torch.zeros_like(mask)), peak
-        )
+            mask = self._spectrum(w, taps)
+            if self.summed:
+                mask = mask.permute(3, 0, 4, 2, 1).flatten(2, 3)
+        return self._real_mask(mask, w)
 
-    def _real_mask(self, mask: Tensor, peak: Tensor) -> Tensor:
+    def _spectrum(self, w: Tensor, taps: int) -> Tensor:
+        """Quadratures of the conjugate transform, (g, k, c, bins, 2)."""
+        import torch
+
+        if self.point:
+            spectrum = w.flatten(3)
+        elif taps <= _FEW_TAPS:
+            waves = self._taps(w)
+            if not w.is_complex():
+                flat = w.flatten(3) @ torch.view_as_real(waves).flatten(1)
+                return flat.reshape(*flat.shape[:-1], -1, 2)
+            spectrum = w.flatten(3) @ waves
+        else:
+            spectrum = self._forward(w.conj() if w.is_complex() else w).conj().flatten(3)
+        if not spectrum.is_complex():
+            spectrum = torch.complex(spectrum, torch.zeros_like(spectrum))
+        return torch.view_as_real(spectrum.resolve_conj())
+
+    def _real_mask(self, mask: Tensor, w: Tensor) -> Tensor:
         """What the modulator makes of a mask: its levels, and light that it does not modulate."""
-        mask = quantise_mask(mask, self.setup.mask_bits, peak)
+        import torch
+
+        # No component of a spectrum exceeds the sum of the kernel's magnitudes; split kernels reach it.
+        size = w.abs().sum(dim=(3, 4)).amax(dim=2)
+        peak = size.clamp(min=torch.finfo(size.dtype).tiny)
+        peak = peak[None, :, None, :] if self.summed else peak[:, :, None, None, None]
+        mask = quantise_mask(mask.contiguous(), self.setup.mask_bits, peak)
         fill = self.setup.fill_factor
         if fill == 1.0:
             return mask
         mask = fill * mask
-        first = mask[:, :, :1]
+        first = mask[:, :, :1] if self.summed else mask[:, :, :1, :, :1]
         first += (1.0 - fill) * peak
         return mask
 
     def _field(self, x: Tensor, mask: Tensor) -> Tensor:
         """(images, groups, filters, channels or 1, rows, columns)."""
+        import torch
+
         if not self.summed:
-            bins = mask.reshape(*mask.shape[:-1], *((1, 1) if self.point else self._bins))
+            bins = torch.view_as_complex(mask)
+            bins = bins.reshape(*bins.shape[:-1], *((1, 1) if self.point else self._bins))
             field = self._backward(x[:, :, None] * bins[None])
         elif self.point:
-            import torch
-
-            point = torch.einsum("ngchw,gck->ngkhw", x.to(mask.dtype), mask[0])
+            kernel = torch.complex(*mask[0].unflatten(1, (2, -1)).unbind(1))  # type: ignore[no-untyped-call]
+            point = torch.einsum("ngchw,gck->ngkhw", x.to(kernel.dtype), kernel)
             field = self._backward(point.unsqueeze(3))
         else:
-            # One matrix product a frequency: (f, g, n, c) @ (f, g, c, k).
-            product = x.flatten(3).permute(3, 1, 0, 2) @ mask
-            spectrum = product.permute(2, 1, 3, 0)
+            # Complex products as real ones: rows (re, -im) and (im, re) of x against (re, im) of the mask.
+            bins = x.flatten(3).permute(3, 1, 0, 2)
+            rows = torch.cat(
+                (torch.cat((bins.real, -bins.imag), -1), torch.cat((bins.imag, bins.real), -1)), dim=2
+            )
+            product = rows @ mask
+            spectrum = torch.complex(*product.permute(2, 1, 3, 0).contiguous().chunk(2))
             field = self._backward(spectrum.reshape(*spectrum.shape[:-1], 1, *self._bins))
         return field.real if self.point and not self.setup.complex_kernel else field
 
@@ -303,15 +323,3 @@ class Frames:
                 for a, x in self.inputs.items()
                 for b, mask in masks.items()
             }
-
-
-def _waves(taps: Tensor, waves: Tensor, first: bool) -> Tensor:
-    """(n, bins), or (bins, n) with ``first``, of taps (n, t) and waves (t, bins); real taps in two real products."""
-    import torch
-
-    if taps.is_complex():
-        return waves.T @ taps.T if first else taps @ waves
-    real, imaginary = (
-        (waves.real.T @ taps.T, waves.imag.T @ taps.T) if first else (taps @ waves.real, taps @ waves.imag)
-    )
-    return torch.complex(real.contiguous(), imaginary.contiguous())
