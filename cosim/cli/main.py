@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sweep": ("cosim.cli.sweep", "A design space: resumable, in processes or on a cluster."),
     "pareto": ("cosim.cli.pareto", "The front of a finished sweep."),
     "search": ("cosim.cli.search", "The front of a design space that is too large to sweep."),
+    "allocate": ("cosim.cli.allocate", "Machines, memories or bit widths layer by layer, at the optimum."),
+    "sensitivity": ("cosim.cli.sensitivity", "What uncertain parameters do to a result, and to who wins."),
     "reproduce": ("cosim.cli.reproduce", "Published figures against simulated ones."),
     "extract": (
         "cosim.cli.extract",
