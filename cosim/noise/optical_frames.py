@@ -172,9 +172,13 @@ class Frames:
         self.point = self.kernel == (1, 1)
         self.size = (rows, columns) if self.point else (fast_length(rows), fast_length(columns))
         self.inputs = {
-            name: self._forward(part).reshape(self.images, self.groups, self.channels, *self._bins)
+            name: self._rows(
+                self._forward(part).reshape(self.images, self.groups, self.channels, *self._bins)
+            )
             for name, part in self.plain.items()
         }
+        few = self.kernel[0] * self.kernel[1] <= _FEW_TAPS and not self.point
+        self.waves = self._taps(next(iter(self.weights.values()))) if few else None
         maps = self.images * self.groups * (1 if self.summed else self.channels)
         held = max(maps, self.groups * self.channels) if not self.point else maps
         self.step = max(1, setup.chunk_elements // (held * self.size[0] * self.size[1]))
@@ -205,6 +209,19 @@ class Frames:
         rows, columns = self.outputs
         return fields[..., : rows : self.shape.stride[0], : columns : self.shape.stride[1]]
 
+    def _rows(self, x: Tensor) -> Tensor:
+        """Spectra as :meth:`_field` wants them: for sums over channels (bins, g, 2 n, 2 c), all real.
+
+        Rows (re, -im) and (im, re) of the inputs against (re, im) of a mask are the complex product.
+        """
+        import torch
+
+        if not self.summed or self.point:
+            return x
+        bins = x.flatten(3).permute(3, 1, 0, 2)
+        upper, lower = torch.cat((bins.real, -bins.imag), -1), torch.cat((bins.imag, bins.real), -1)
+        return torch.cat((upper, lower), dim=2)
+
     def _taps(self, w: Tensor) -> Tensor:
         """Conjugate transform of few taps as a matrix (taps, bins): exp(+i 2 pi (f r / F + g s / G))."""
         import torch
@@ -225,31 +242,29 @@ class Frames:
         w = self.weights[name][:, part]
         if self.setup.complex_kernel:
             w = w * shift_phase(w, self.setup)
-        taps = self.kernel[0] * self.kernel[1]
-        if self.summed and taps <= _FEW_TAPS and not w.is_complex():
+        if self.summed and self.waves is not None and not w.is_complex():
             # One real product writes both quadratures where the sum over channels wants them.
-            waves = torch.view_as_real(self._taps(w)).permute(1, 2, 0).flatten(0, 1)
+            waves = torch.view_as_real(self.waves).permute(1, 2, 0).flatten(0, 1)
             flat = w.permute(3, 4, 0, 2, 1)
-            mask = (waves @ flat.reshape(taps, -1)).reshape(-1, 2, *flat.shape[2:])
+            mask = (waves @ flat.reshape(waves.shape[1], -1)).reshape(-1, 2, *flat.shape[2:])
             mask = mask.transpose(1, 2).flatten(2, 3)
         else:
-            mask = self._spectrum(w, taps)
+            mask = self._spectrum(w)
             if self.summed:
                 mask = mask.permute(3, 0, 4, 2, 1).flatten(2, 3)
         return self._real_mask(mask, w)
 
-    def _spectrum(self, w: Tensor, taps: int) -> Tensor:
+    def _spectrum(self, w: Tensor) -> Tensor:
         """Quadratures of the conjugate transform, (g, k, c, bins, 2)."""
         import torch
 
         if self.point:
             spectrum = w.flatten(3)
-        elif taps <= _FEW_TAPS:
-            waves = self._taps(w)
+        elif self.waves is not None:
             if not w.is_complex():
-                flat = w.flatten(3) @ torch.view_as_real(waves).flatten(1)
+                flat = w.flatten(3) @ torch.view_as_real(self.waves).flatten(1)
                 return flat.reshape(*flat.shape[:-1], -1, 2)
-            spectrum = w.flatten(3) @ waves
+            spectrum = w.flatten(3) @ self.waves
         else:
             spectrum = self._forward(w.conj() if w.is_complex() else w).conj().flatten(3)
         if not spectrum.is_complex():
@@ -286,12 +301,7 @@ class Frames:
             point = torch.einsum("ngchw,gck->ngkhw", x.to(kernel.dtype), kernel)
             field = self._backward(point.unsqueeze(3))
         else:
-            # Complex products as real ones: rows (re, -im) and (im, re) of x against (re, im) of the mask.
-            bins = x.flatten(3).permute(3, 1, 0, 2)
-            rows = torch.cat(
-                (torch.cat((bins.real, -bins.imag), -1), torch.cat((bins.imag, bins.real), -1)), dim=2
-            )
-            product = rows @ mask
+            product = x @ mask
             spectrum = torch.complex(*product.permute(2, 1, 3, 0).contiguous().chunk(2))
             field = self._backward(spectrum.reshape(*spectrum.shape[:-1], 1, *self._bins))
         return field.real if self.point and not self.setup.complex_kernel else field
