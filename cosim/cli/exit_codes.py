@@ -22,7 +22,11 @@ _CODES = {
     ("cosim.engine", "CoverageError"): INFEASIBLE,
     ("cosim.results.files", "OutputError"): INVALID,
     ("cosim.frontends.extract", "ExtractError"): INVALID,
+    ("cosim.ir.transforms", "TransformError"): INVALID,
     ("cosim.checks.metrics", "CheckInputError"): INVALID,
+    ("cosim.components.technology", "TechnologyError"): INVALID,
+    ("cosim.noise.networks", "NetworkError"): INVALID,
+    ("cosim.noise.placement", "PlacementError"): INVALID,
 }
 
 

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "new": ("cosim.cli.new", "A template for a new kind of machine."),
     "bench": ("cosim.cli.bench", "The program's own speed, with ratios to its naive forms."),
     "check": ("cosim.cli.check", "Hold the models against a folder of reference data."),
+    "import-memory": ("cosim.cli.import_memory", "Output of CACTI, NVSim, DESTINY, NVMExplorer to a record."),
 }
 
 

@@ -114,8 +114,8 @@ ARRAY_TABLES: dict[str, ArrayTable] = {
     ),
     "destiny-edram-32-hp": ArrayTable(
         (512 * KIB,), 64.0, (17.8,), (17.8,),
-        (208.0 + 16.5e3 / 478.0,), 0.235, 0.193,
-        "DESTINY 1, sample 2D eDRAM, 32 nm HP, 512 KiB only; leakage plus refresh (16.5 nJ every 478 ns)",
+        (208.0 + 16.5 / 40.0,), 0.235, 0.193,
+        "DESTINY 1, sample 2D eDRAM, 32 nm HP, 512 KiB only; leakage plus refresh (16.5 nJ every 40 us)",
     ),
 }  # fmt: skip
 """Sweeps by name; the leakage of eDRAM contains its refresh power."""
