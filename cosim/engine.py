@@ -16,6 +16,7 @@ from cosim.components.params import Params, Value, points_of
 from cosim.hardware.base import MachineModel
 from cosim.hardware.load import Machine, load_machine
 from cosim.ir.batch import Array, LayerBatch
+from cosim.ir.transforms import apply_transforms
 from cosim.ir.workload import Workload
 from cosim.ir.workload_file import load_workload as load_workload_file
 from cosim.mapping.feasibility import InfeasibleError, violations
@@ -60,19 +61,21 @@ def evaluate(
     baseline: Machine | str | Path | None = None,
     overrides: Mapping[str, str] | None = None,
     min_coverage: float = MIN_COVERAGE,
+    transforms: Sequence[str] = (),
     seed: int = 0,
 ) -> Result:
     """Evaluate a workload on a machine, and on a baseline to compare with.
 
     ``mapping`` and ``overrides`` apply to ``arch``; the baseline runs with its defaults on the same batch.
+    ``transforms`` (:mod:`cosim.ir.transforms`) change the workload, in order, for both.
     Raises :class:`cosim.spec.problems.SpecError` for invalid files, ``MappingError`` for a mapping that names
-    what does not exist, ``InfeasibleError`` for layers that do not fit, and :class:`CoverageError` when less
-    than ``min_coverage`` of the MACs is modelled.
+    what does not exist, ``TransformError`` for a transform that does not apply, ``InfeasibleError`` for layers
+    that do not fit, and :class:`CoverageError` when less than ``min_coverage`` of the MACs is modelled.
     """
     machine = arch if isinstance(arch, Machine) else load_arch(arch, overrides)
     network = workload if isinstance(workload, Workload) else load_workload(workload)
     rules = mapping if isinstance(mapping, MappingDoc) or mapping is None else load_mapping(Path(mapping))
-    network = network.with_batch(batch)
+    network = apply_transforms(network, transforms).with_batch(batch)
     share = network.coverage.macs_share
     if share < min_coverage:
         raise CoverageError(
@@ -134,7 +137,12 @@ def _manifest(
             "hash": machine.hash,
             "overrides": dict(machine.overrides),
         },
-        "workload": {"name": network.name, "hash": workload_hash(network), "batch": network.batch},
+        "workload": {
+            "name": network.name,
+            "hash": workload_hash(network),
+            "batch": network.batch,
+            "transforms": str(network.origin.get("transforms", "")).split(),
+        },
         "mapping": {"name": mapping.name, "hash": canonical_hash(_mapping_content(mapping))}
         if mapping
         else None,

@@ -38,6 +38,13 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a machine parameter (repeatable)."
 )
 @click.option(
+    "--transform",
+    "transforms",
+    multiple=True,
+    metavar="NAME[:VALUE]",
+    help="Change the workload first, e.g. prune_channels:0.5 (repeatable, in order).",
+)
+@click.option(
     "--min-coverage", default=0.99, show_default=True, help="Smallest share of MACs that must be modelled."
 )
 @click.option("--seed", default=0, show_default=True, help="Seed, recorded in the manifest.")
@@ -78,6 +85,7 @@ def command(
     batch: int,
     baseline: str | None,
     settings: tuple[str, ...],
+    transforms: tuple[str, ...],
     min_coverage: float,
     seed: int,
     as_json: bool,
@@ -108,6 +116,7 @@ def command(
         baseline=baseline,
         overrides=parse_settings(settings),
         min_coverage=min_coverage,
+        transforms=transforms,
         seed=seed,
     )
     written: tuple[Path, ...] = ()
