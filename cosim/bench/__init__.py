@@ -31,6 +31,13 @@ BENCHES: dict[str, Bench] = {
     "estimate_systolic": Bench("cosim.bench.points:systolic", "layer evaluations a second, vectorised"),
     "estimate_simd_cpu": Bench("cosim.bench.points:simd_cpu", "layer evaluations a second, vectorised"),
     "estimate_gpu": Bench("cosim.bench.points:gpu", "layer evaluations a second, vectorised"),
+    "sweep_end_to_end": Bench(
+        "cosim.bench.explore:sweep_end_to_end", "a whole sweep with its shards, slowest kind of machine"
+    ),
+    "sweep_two_processes": Bench(
+        "cosim.bench.explore:sweep_two_processes", "a sweep in two processes, paired with one"
+    ),
+    "pareto_1e6x3": Bench("cosim.bench.explore:pareto_1e6x3", "front of a million points in three objectives"),
     "inject_uniform_1e-4": Bench(
         "cosim.noise.bench:inject_uniform_1e_4", "bit errors at 1e-4, stored bits a second"
     ),
