@@ -106,50 +106,86 @@ def speedup_bars(frame: pd.DataFrame, baseline: str, axes: Axes) -> Axes:
 
 
 def efficiency_gap(frame: pd.DataFrame, axes: Axes) -> Axes:
-    """Ideal, roofline and actual time of every network on one machine (Lavin, arXiv 2404.03617).
+    """Ideal, roofline and actual time of every network (Lavin, arXiv 2404.03617), machines in groups.
 
-    ``frame``: network, ideal_s (MACs at peak), roofline_s (with compulsory bytes), actual_s. The part left of the
-    tick is the network's (low intensity), the part right of it the kernels'.
+    ``frame``: network, ideal_s (operations at peak), roofline_s (with bytes), actual_s and, for several
+    machines, machine. Left of the tick the gap is the network's (low intensity), right of it the kernels'; on the
+    logarithmic axis the length of a bar is the logarithm of 1 / efficiency, which is printed behind it.
     """
     rows = frame.to_dict("records")
+    several = "machine" in frame and frame["machine"].nunique() > 1
+    labels = [f"{r['network']}, {r['machine']}" if several else str(r["network"]) for r in rows]
+    parts = (
+        ("ideal_s", "roofline_s", 5, "intensity of the network"),
+        ("roofline_s", "actual_s", 0, "kernels"),
+    )
     for index, row in enumerate(rows):
+        for left, right, colour, name in parts:
+            axes.plot(
+                [row[left], row[right]],
+                [index, index],
+                color=PALETTE[colour],
+                linewidth=5,
+                solid_capstyle="butt",
+                label=name if index == 0 else None,
+            )
         axes.plot(
-            [row["ideal_s"], row["actual_s"]],
-            [index, index],
-            color=PALETTE[0],
-            linewidth=3,
-            solid_capstyle="butt",
-        )
-        axes.plot(
-            [row["roofline_s"]], [index], marker="|", markersize=14, color=PALETTE[3], markeredgewidth=2
+            [row["roofline_s"]],
+            [index],
+            marker="|",
+            markersize=14,
+            color=PALETTE[3],
+            markeredgewidth=2,
+            linestyle="",
+            label="roofline" if index == 0 else None,
         )
         text = f" {row['ideal_s'] / row['actual_s']:.0%}"
-        axes.annotate(text, (row["actual_s"], index), va="center", fontsize=8)
-    axes.set_yticks(range(len(rows)), [row["network"] for row in rows])
+        axes.annotate(text, (max(row["actual_s"], row["roofline_s"]), index), va="center", fontsize=8)
+    axes.set_yticks(range(len(rows)), labels)
     axes.set_xscale("log")
     axes.margins(x=0.1)
     axes.invert_yaxis()
-    axes.set_xlabel("time [s]: MACs at peak rate | roofline | model; number: computational efficiency")
+    axes.set_xlabel(
+        "time [s], from operations at the peak rate to the model's; number: computational efficiency"
+    )
+    axes.legend(frameon=False, fontsize=7, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return axes
 
 
 def waterline(frame: pd.DataFrame, ridge_macs_per_byte: float, axes: Axes) -> Axes:
-    """Kernels as rectangles of width bytes and height intensity, with the water line at the ridge.
+    """Kernels as rectangles of width bytes and height intensity, with the water at the ridge.
 
-    ``frame``: bytes, macs, in execution order (Lavin, arXiv 2404.03617). The area of a rectangle is its MACs;
-    the time of a perfectly overlapped sequence is the integral of max(intensity, ridge) over the bytes.
+    ``frame``: bytes, macs, in execution order (Lavin, arXiv 2404.03617). Axes are linear, so the area of a
+    rectangle is its MACs and the area under max(intensity, ridge) the time of a perfectly overlapped sequence
+    times the peak rate. Rectangles above six times the ridge are cut, with their share of the MACs said.
     """
     rows = frame[frame["bytes"] > 0]
     width = rows["bytes"].to_numpy() / 1e6
     height = (rows["macs"] / rows["bytes"]).to_numpy()
     left = np.concatenate([[0.0], np.cumsum(width)[:-1]])
-    axes.bar(left, np.maximum(height, ridge_macs_per_byte), width, align="edge", color=PALETTE[5], alpha=0.35)
-    axes.bar(left, height, width, align="edge", color=PALETTE[0], linewidth=0)
-    axes.axhline(ridge_macs_per_byte, color=PALETTE[3], linewidth=1.2)
-    axes.annotate(
-        f" ridge {ridge_macs_per_byte:.3g} MAC/byte", (0, ridge_macs_per_byte), va="bottom", fontsize=8
+    top = max(6.0 * ridge_macs_per_byte, 1e-9)
+    low = height < ridge_macs_per_byte
+    axes.bar(
+        left[low],
+        ridge_macs_per_byte - height[low],
+        width[low],
+        bottom=height[low],
+        align="edge",
+        color=PALETTE[5],
+        alpha=0.45,
+        label="water",
     )
-    axes.set_yscale("symlog", linthresh=1.0)
+    axes.bar(
+        left, np.minimum(height, top), width, align="edge", color=PALETTE[0], edgecolor="white", linewidth=0.3
+    )
+    axes.axhline(ridge_macs_per_byte, color=PALETTE[3], linewidth=1.2)
+    work = float(rows["macs"].sum())
+    best = work / float((rows["bytes"] * np.maximum(height, ridge_macs_per_byte)).sum()) if work else 0.0
+    cut = float(rows["macs"].to_numpy()[height > top].sum()) / work if work else 0.0
+    text = f"ridge {ridge_macs_per_byte:.3g} MAC/byte, attainable efficiency {best:.1%}"
+    text += f", {cut:.0%} of the MACs in rectangles that are cut" if cut else ""
+    axes.set_title(text, fontsize=8, loc="left")
+    axes.set_ylim(0, min(top, 1.05 * max(float(height.max(initial=0.0)), 1.2 * ridge_macs_per_byte)))
     axes.set_xlabel("bytes moved, cumulative [MB]")
     axes.set_ylabel("intensity [MAC/byte]")
     return axes
