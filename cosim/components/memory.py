@@ -5,8 +5,10 @@ A machine places a :class:`MemorySpec` at a path of its spec (``buffers.ifmap``,
 :func:`memory_busy_s` for how long the ports are busy. Swapping SRAM for STT-RAM is then a change of the arch
 file, not of the machine.
 
-Energy of an access comes from one of three places, and from no other:
+Energy of an access comes from one of these places, and from no other:
 
+* ``preset``: a record of :mod:`cosim.components.technology`, read at the size of one bank; it also gives the
+  latencies and the cost by content that the machine's file does not state;
 * ``read_pj``, ``write_pj``: per access of ``word_bits`` bits;
 * ``table``: a sweep in :mod:`cosim.components.memory_tables`, read at the size of one bank;
 * ``pj_per_bit`` with its ``scope``: DRAM.
@@ -37,8 +39,23 @@ from pydantic import model_validator
 
 from cosim.components.memory_tables import array_cost
 from cosim.components.params import Params, Value
+from cosim.components.technology import MemoryTechnology
+from cosim.components.technology_preset import Encoding, preset_additions, preset_record
 from cosim.ir.batch import Array
-from cosim.spec.base import Bits, Bytes, BytesPerS, Count, Fraction, Mw, Ns, Pj, PjPerBit, Ratio, Spec, refuse
+from cosim.spec.base import (
+    Bits,
+    Bytes,
+    BytesPerS,
+    Count,
+    Fraction,
+    Mw,
+    Ns,
+    Pj,
+    PjPerBit,
+    Ratio,
+    Spec,
+    refuse,
+)
 
 PATTERNS = ("00", "01", "10", "11")
 HARD_PATTERNS = frozenset({"01", "10"})
@@ -47,7 +64,6 @@ ECC_STORED_PER_DATA_BIT = {"none": 1.0, "secded-72-64": 72.0 / 64.0}
 Action = tuple[str, str]
 
 
-Technology = Literal["sram", "edram", "dram", "slc_stt_ram", "mlc_stt_ram", "reram"]
 Table = Literal[
     "cacti7-45-hp",
     "cacti7-45-lstp",
@@ -88,7 +104,9 @@ class MemorySpec(Spec):
     data.
     """
 
-    technology: Technology
+    technology: MemoryTechnology
+    preset: str | None = None
+    """Technology record: the name of a shipped one or the path of a file."""
     capacity_bytes: Bytes | None = None
     word_bits: Bits
     banks: Count
@@ -112,14 +130,23 @@ class MemorySpec(Spec):
     write_10_pj: Pj | None = None
     write_11_pj: Pj | None = None
     content: PatternShares | None = None
+    encoding: Encoding | None = None
+    """Encoding of the stored words, of which ``content`` is the result."""
+    group_words: Count | None = None
+    """Words for which the encoding chooses a form together."""
     ecc: Literal["none", "secded-72-64"] = "none"
     metadata_ratio: Ratio | None = None
 
     @model_validator(mode="after")
     def _says_enough(self) -> MemorySpec:
         _check_size_and_rate(self)
-        _check_energy(self)
-        return self
+        if self.encoding is not None and self.metadata_ratio is None:
+            raise refuse(
+                f"encoding {self.encoding} without the share of its metadata", "metadata_ratio (0 for none)"
+            )
+        full = self if self.preset is None else self.model_copy(update=preset_additions(self, self.preset))
+        _check_energy(full)
+        return full
 
 
 def _check_size_and_rate(spec: MemorySpec) -> None:
@@ -136,18 +163,28 @@ def _check_size_and_rate(spec: MemorySpec) -> None:
 def _check_energy(spec: MemorySpec) -> None:
     patterns = [getattr(spec, f"{verb}_{pattern}_pj") for verb in ("read", "write") for pattern in PATTERNS]
     stated = [spec.read_pj is not None and spec.write_pj is not None, spec.table is not None]
-    stated += [spec.pj_per_bit is not None, all(pj is not None for pj in patterns)]
+    stated += [spec.pj_per_bit is not None, all(pj is not None for pj in patterns), spec.preset is not None]
     if sum(stated) != 1:
         raise refuse(
             f"{sum(stated)} statements of the energy of an access",
-            "exactly one of: read_pj with write_pj; table; pj_per_bit (DRAM); read_00_pj .. write_11_pj",
+            "exactly one of: preset; read_pj with write_pj; table; pj_per_bit (DRAM); read_00_pj .. write_11_pj",
         )
+    if (
+        spec.preset is not None
+        and not preset_record(spec.preset).points
+        and preset_record(spec.preset).link is None
+    ):
+        raise refuse(f"preset {spec.preset!r}, which states no array and no link", "a record with either")
     if (spec.pj_per_bit is None) != (spec.scope is None):
         raise refuse(
             "one of pj_per_bit and scope", "both: energies per bit of DRAM differ by what they contain"
         )
-    if spec.table is None and spec.leakage_mw is None:
-        raise refuse("a memory without static power", "leakage_mw, or table")
+    if (
+        spec.table is None
+        and spec.leakage_mw is None
+        and not (spec.preset and preset_record(spec.preset).points)
+    ):
+        raise refuse("a memory without static power", "leakage_mw, or table, or a preset with an array")
     if spec.technology != "mlc_stt_ram":
         if spec.content is not None or any(pj is not None for pj in patterns) or spec.delta_read is not None:
             raise refuse(
@@ -243,6 +280,12 @@ def _word_pj(params: Params, prefix: str, verb: str) -> Value:
         return params[f"{prefix}.{verb}_pj"]
     if params.has(f"{prefix}.pj_per_bit"):
         return params[f"{prefix}.pj_per_bit"] * word
+    if f"{prefix}.preset" in params.options:
+        record = preset_record(params.options[f"{prefix}.preset"])
+        if record.link is not None:
+            return float(record.link.pj_per_bit) * word
+        bank = record.array(params[f"{prefix}.capacity_bytes"] / params[f"{prefix}.banks"])
+        return (bank.read_pj if verb == "read" else bank.write_pj) * (word / float(record.access_bits))
     table = params.options.get(f"{prefix}.table")
     if table is None:
         raise MemoryCostError(
@@ -256,6 +299,14 @@ def _word_pj(params: Params, prefix: str, verb: str) -> Value:
 def _static_mw(params: Params, prefix: str) -> Value:
     if params.has(f"{prefix}.leakage_mw"):
         return params[f"{prefix}.leakage_mw"]
+    if f"{prefix}.preset" in params.options:
+        banks = params[f"{prefix}.banks"]
+        return (
+            preset_record(params.options[f"{prefix}.preset"])
+            .array(params[f"{prefix}.capacity_bytes"] / banks)
+            .leakage_mw
+            * banks
+        )
     table = params.options.get(f"{prefix}.table")
     if table is None:
         raise MemoryCostError(
