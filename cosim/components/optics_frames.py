@@ -33,7 +33,6 @@ from cosim.mapping.optical_tiling import (
     usable_side,
 )
 
-
 _COUNTS = tuple(f.name for f in fields(Schedule) if f.name != "factors")
 
 
@@ -132,7 +131,7 @@ def stages(done: Schedule, moved: Traffic, params: Params, used: Array) -> tuple
     return tuple(Stage(name, {name: seconds}) for name, seconds in {**new, **same}.items())
 
 
-def _total_s(done: Schedule, moved: Traffic, params: Params) -> Array:
+def total_s(done: Schedule, moved: Traffic, params: Params) -> Array:
     """Time of the frames: what the stages add up to, in fewer steps."""
     parts = iter(_busy(done, moved, params).values())
     longest = next(parts)
@@ -166,11 +165,14 @@ def choose(
     code: Array = np.zeros(())
     best: Schedule | None = None
     fastest: Array = np.asarray(np.inf)
+    single = bool(np.all(need.images * geo.segments <= 1.0))
     for index, mode in enumerate(MODES):
         if mode not in allowed or not np.any(allowed[mode]):
             continue
+        if single and mode == "none" and np.all(allowed["batch"] | ~allowed["none"]):
+            continue  # one map a channel: batch tiling is the same frame
         done = schedule(mode, need, geo, signs[mode], order)
-        seconds = _total_s(done, traffic(done, geo, params), params)
+        seconds = total_s(done, traffic(done, geo, params), params)
         seconds = np.where(allowed[mode], seconds, np.inf)
         if best is None:
             code, best, fastest = np.full(seconds.shape[-1:], float(index)), done, seconds

@@ -38,7 +38,7 @@ from cosim.components.optics import (
     laser_pj_per_electron,
     modulator_period_s,
 )
-from cosim.components.optics_frames import sides, stages
+from cosim.components.optics_frames import sides, stages, total_s
 from cosim.components.optics_placement import Placed, limits_of, passes
 from cosim.components.params import Params, Value
 from cosim.hardware.base import MachineModel, model_of
@@ -117,7 +117,7 @@ class Optical4fModel(MachineModel):
         actions = {key: count * on for key, count in _actions(placed, params).items()}
         limits = limits_of(placed, layers, params)
         electronics = _companion(placed, layers, params)
-        optics_s = latency_s(frames)
+        optics_s = total_s(placed.done, placed.moved, params) * on
         own_peak = np.asarray(layers.macs * on / self.peak_macs_per_s(params))
         if electronics is None:
             used = own_peak / np.maximum(optics_s, np.finfo(float).tiny)

@@ -76,3 +76,29 @@ def test_ranges_must_rise() -> None:
         parameter_crossover(light, board, LAYERS, "input.frames_s", [1.0, 2.0])
     with pytest.raises(ValueError, match="odd"):
         same_convolution(1, 1, 8, 4)
+
+
+def test_figures_show_what_was_found() -> None:
+    from cosim.noise.optical_accuracy import AccuracyRow
+    from cosim.report.crossover_figures import accuracy, crossover
+    from cosim.report.style import new_figure
+
+    found = Crossover(
+        "input.frame_s",
+        "latency_s",
+        np.array([1.0, 2, 4]),
+        np.array([1.0, 2, 4]),
+        np.full(3, 3.0),
+        (3.0,),
+        "",
+    )
+    axes = crossover(found, "light", "board", new_figure().subplots())
+    assert [line.get_label() for line in axes.lines[:2]] == ["light", "board"]
+    assert axes.texts[0].get_text() == "3"
+    rows = [AccuracyRow("exact", 0, 0.98, 0.9, 1, 3, 40.0)]
+    rows += [AccuracyRow("electrons", n, 0.5, 0.4, 0.6, 3, 9.0) for n in (10.0, 100.0)]
+    drawn = accuracy(rows, "electrons", new_figure().subplots())
+    assert drawn.get_xscale() == "log"
+    assert list(drawn.lines[0].get_xdata()) == [10.0, 100.0]
+    with pytest.raises(ValueError, match="shift_px"):
+        accuracy(rows, "shift_px", new_figure().subplots())
