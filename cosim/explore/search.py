@@ -28,6 +28,7 @@ METHODS = ("nsga2", "tpe", "sobol", "random", "exhaustive")
 BATCH = 50
 EXHAUSTIVE_DESIGNS = 2_000_000
 EXHAUSTIVE_BATCH = 4096
+ASKED_AT_MOST = 10
 
 Points = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -142,19 +143,30 @@ class Trace:
 
 
 def sampled(designs: Designs, method: str, count: int, seed: int) -> Trace:
-    """``count`` designs of a scrambled Sobol sequence or drawn at random, over variants and axes alike."""
-    dimensions = 1 + max(len(designs.space.groups[v[0]].axes) for v in designs.variants)
-    if method == "sobol":
-        unit = sobol_points(dimensions, 0, count, seed)
+    """``count`` different designs of a scrambled Sobol sequence, or drawn at random."""
+    count = min(count, designs.size)
+    if method == "random":
+        numbers = np.random.default_rng(seed).choice(designs.size, count, replace=False).astype(np.int64)
     else:
-        unit = np.random.default_rng(seed).random((count, dimensions))
+        numbers = _sobol(designs, count, seed)
+    parts = np.array_split(numbers, math.ceil(len(numbers) / EXHAUSTIVE_BATCH))
+    return Trace(method, seed, numbers, np.concatenate([designs.evaluate(part) for part in parts]))
+
+
+def _sobol(designs: Designs, count: int, seed: int) -> Index:
+    """The first different designs of the sequence, whose first dimension is the variant and each other one an axis.
+
+    A coarse grid makes many points of the sequence one design; after ``ASKED_AT_MOST`` times the count that is all.
+    """
+    dimensions = 1 + max(len(designs.space.groups[v[0]].axes) for v in designs.variants)
+    unit = sobol_points(dimensions, 0, ASKED_AT_MOST * count, seed)
     variants = np.minimum((unit[:, 0] * len(designs.variants)).astype(np.int64), len(designs.variants) - 1)
-    numbers = np.array(
-        [designs_number(designs, int(v), draws) for v, draws in zip(variants, unit[:, 1:], strict=True)],
-        dtype=np.int64,
-    )
-    values = [designs.evaluate(part) for part in np.array_split(numbers, math.ceil(count / EXHAUSTIVE_BATCH))]
-    return Trace(method, seed, numbers, np.concatenate(values))
+    found: dict[int, None] = {}
+    for variant, draws in zip(variants, unit[:, 1:], strict=True):
+        found[designs_number(designs, int(variant), draws)] = None
+        if len(found) == count:
+            break
+    return np.array(list(found), dtype=np.int64)
 
 
 def designs_number(designs: Designs, variant: int, unit: Points) -> int:
@@ -194,7 +206,7 @@ def true_front(designs: Designs) -> tuple[Index, Points]:
 
 
 def search(designs: Designs, method: str, evaluations: int, seed: int, journal: str | None = None) -> Trace:
-    """Look at ``evaluations`` designs by one of :data:`METHODS`.
+    """Look at ``evaluations`` different designs (fewer if there are not as many) by one of :data:`METHODS`.
 
     ``journal`` is a file in which NSGA-II and TPE keep every design they looked at; a search that finds one goes
     on from there. Raises :class:`OutputError` for an unknown method.

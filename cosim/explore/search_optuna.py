@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cosim.explore.search import BATCH, Designs, Index, Points, Trace
+from cosim.explore.search import ASKED_AT_MOST, BATCH, Designs, Index, Points, Trace
 from cosim.results.files import OutputError
 
 # Told for a design that breaks a condition or constraint: worse than any logarithm of an objective.
@@ -24,11 +24,11 @@ def guided(designs: Designs, method: str, evaluations: int, seed: int, journal: 
     """
     study = _study(designs, method, seed, journal)
     space = _distributions(designs)
-    import optuna
-
-    finished = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-    while len(finished) < evaluations:
-        trials = [study.ask(space) for _ in range(min(BATCH, evaluations - len(finished)))]
+    finished = _finished(study)
+    seen = {trial.user_attrs[DESIGN] for trial in finished}
+    # Samplers ask for designs again that they know; that costs an answer from memory, not an evaluation.
+    while len(seen) < min(evaluations, designs.size) and len(finished) < ASKED_AT_MOST * evaluations:
+        trials = [study.ask(space) for _ in range(BATCH)]
         numbers = np.array([_number(designs, trial.params) for trial in trials], dtype=np.int64)
         values = designs.evaluate(numbers)
         for trial, number, row in zip(trials, numbers, values, strict=True):
@@ -36,14 +36,24 @@ def guided(designs: Designs, method: str, evaluations: int, seed: int, journal: 
             trial.set_user_attr(DESIGN, int(number))
             trial.set_user_attr(VIOLATED, 0.0 if fine else 1.0)
             study.tell(trial, [float(v) for v in row] if fine else [PENALTY] * len(row))
-        finished = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-    return _trace(designs, method, seed, finished[:evaluations])
+        finished = _finished(study)
+        seen.update(int(number) for number in numbers)
+    return _trace(method, seed, finished, evaluations)
 
 
-def _trace(designs: Designs, method: str, seed: int, trials: list[Any]) -> Trace:
-    numbers: Index = np.array([trial.user_attrs[DESIGN] for trial in trials], dtype=np.int64)
-    values: Points = np.array([trial.values for trial in trials], dtype=np.float64)
-    values[np.array([trial.user_attrs[VIOLATED] > 0 for trial in trials])] = np.nan
+def _finished(study: Any) -> list[Any]:
+    from optuna.trial import TrialState
+
+    return list(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+
+
+def _trace(method: str, seed: int, trials: list[Any], evaluations: int) -> Trace:
+    """The first ``evaluations`` different designs of the trials."""
+    first = {trial.user_attrs[DESIGN]: trial for trial in reversed(trials)}
+    chosen = sorted(first.values(), key=lambda trial: int(trial.number))[:evaluations]
+    numbers: Index = np.array([trial.user_attrs[DESIGN] for trial in chosen], dtype=np.int64)
+    values: Points = np.array([trial.values for trial in chosen], dtype=np.float64)
+    values[np.array([trial.user_attrs[VIOLATED] > 0 for trial in chosen])] = np.nan
     return Trace(method, seed, numbers, values)
 
 
