@@ -104,10 +104,7 @@ def _busy(done: Schedule, moved: Traffic, params: Params) -> dict[str, Array]:
     exposure_s = params["detector.electrons"] * (
         light_j_per_electron(params) / params["laser.delivered_j_per_s"]
     )
-    busy: dict[str, Array] = {
-        "modulator": done.frames * (planes * modulator_period_s(params, "input")),
-        "exposure": moved.lit_px * exposure_s,
-    }
+    busy: dict[str, Array] = {"exposure": moved.lit_px * exposure_s}
     if params.option("camera.ideal_readout") == "false":
         busy["readout"] = np.maximum(
             moved.read_px / params["camera.rate_px_per_s"], done.frames / params["camera.frame_hz"]
@@ -115,6 +112,8 @@ def _busy(done: Schedule, moved: Traffic, params: Params) -> dict[str, Array]:
     memory = memory_busy_s(params, "memory", moved.memory_read_bytes, moved.memory_write_bytes)
     if memory is not None:
         busy["memory"] = memory
+    # Last, because it is what sweeps vary: maxima stay small until they meet it.
+    busy["modulator"] = done.frames * (planes * modulator_period_s(params, "input"))
     return busy
 
 

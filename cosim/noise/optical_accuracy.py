@@ -81,13 +81,13 @@ def _point(
     params: Params, network: str, change: Imperfections, seeds: int, images: int
 ) -> tuple[list[float], list[float]]:
     """Accuracy and worst signal-to-noise ratio of every seed."""
-    from cosim.noise.optical_network import noise_of, on_light
+    from cosim.noise.optical_network import device, noise_of, on_light
 
     scores, worst = [], []
     for seed in range(seeds):
         trained, x, y = _trained(network, seed)
-        light = on_light(trained, params, change, seed)
-        scores.append(_score(light, x[:images], y[:images]))
+        light = on_light(trained, params, change, seed, device())
+        scores.append(_score(light, x[:images].to(device()), y[:images].to(device())))
         worst.append(min((layer.snr_db for layer in noise_of(light)), default=inf))
     return scores, worst
 

@@ -102,12 +102,21 @@ class OpticalLayer(nn.Module):
         return done.value if self.inner.bias is None else done.value + self.inner.bias[:, None, None]
 
 
-def on_light(network: nn.Module, params: Params, change: Imperfections, seed: int = 0) -> nn.Module:
-    """A copy of ``network`` with every convolution and linear layer on the machine ``params``.
+def device() -> torch.device:
+    """The accelerator if there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def on_light(
+    network: nn.Module, params: Params, change: Imperfections, seed: int = 0, on: torch.device | None = None
+) -> nn.Module:
+    """A copy of ``network`` with every convolution and linear layer on the machine ``params``, on the device ``on``.
 
     Each layer draws its noise from a generator of its own, so that a run repeats exactly for equal ``seed``.
     """
     copy = deepcopy(network).eval().requires_grad_(False)
+    if on is not None:
+        copy = copy.to(on)
     found = [(n, m) for n, m in copy.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     for index, (name, module) in enumerate(found):
         parent = copy.get_submodule(name.rpartition(".")[0])
