@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cosim.checks.gpu_layers import check_layers
 from cosim.checks.gpu_records import RecordedNetwork, read_networks
 from cosim.checks.gpu_stream import kernels_of
 from cosim.checks.metrics import CheckInputError, CheckReport, CheckRow, agreement, build_report
@@ -162,13 +163,18 @@ def _device_rows(
     return rows
 
 
-def check_gpu(folder: Path) -> CheckReport:
+def check_gpu(folder: Path, machine: str | Path | None = None) -> CheckReport:
     """Hold the GPU model against published throughputs; see the module for the format.
+
+    A table of layer times (``*layers*.csv``, or a file) is checked layer by layer instead, on ``machine`` or on the
+    machine that its ``device`` column names.
 
     The report is over the fit-free rows; calibrated variants are classes of their own. Devices
     without a machine file and networks without operators are named in the notes.
     Raises CheckInputError where the folder does not have the format.
     """
+    if folder.is_file() or (machine is not None) or list(folder.glob("*layers*.csv")):
+        return check_layers(folder, machine)
     table, networks = read_throughputs(folder), _networks(folder)
     rows: list[CheckRow] = []
     held_out: list[CheckRow] = []

@@ -22,14 +22,18 @@ CHECKS = {
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
 @click.option("--worst", "worst", default=10, show_default=True, help="Rows to show, worst first.")
-def command(kind: str, path: Path, as_json: bool, worst: int) -> None:
+@click.option("--arch", metavar="ARCH", help="Machine to hold against the data (cpu and gpu).")
+def command(kind: str, path: Path, as_json: bool, worst: int, arch: str | None) -> None:
     """Compare the model with the reference data in PATH (a folder in the documented format).
 
     \b
     cosim check timeloop golden/timeloop
     """
     module, function = CHECKS[kind]
-    report = getattr(import_module(module), function)(path)
+    if arch is not None and kind not in ("cpu", "gpu"):
+        raise click.UsageError(f"--arch: found with kind {kind!r}, allowed with cpu and gpu")
+    chosen = (arch,) if arch is not None else ()
+    report = getattr(import_module(module), function)(path, *chosen)
     document = report.to_json()
     if as_json:
         click.echo(json.dumps(document, allow_nan=False))

@@ -33,7 +33,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("cosim.cli.schema", "JSON Schema of a document, for editors."),
     "new": ("cosim.cli.new", "A template for a new kind of machine."),
     "bench": ("cosim.cli.bench", "The program's own speed, with ratios to its naive forms."),
+    "measure": ("cosim.cli.measure", "This machine as a machine file and a table of layer times."),
     "check": ("cosim.cli.check", "Hold the models against a folder of reference data."),
+    "accuracy": ("cosim.cli.accuracy", "A trained network under this machine's errors, with intervals."),
     "import-memory": ("cosim.cli.import_memory", "Output of CACTI, NVSim, DESTINY, NVMExplorer to a record."),
 }
 
