@@ -8,7 +8,6 @@ import pytest
 
 from cosim.papers.convsharevit import SCENARIOS, needed_gpu_s
 
-
 # GPU time of an image at which 3.04 holds: us with electronic attention, ms with optical attention.
 NEEDED = {
     "precursor, 0.5 us, signs left out": (1.12, 14.1),

@@ -103,6 +103,24 @@ def test_strides_groups_and_biases_of_torch_layers(params: Params) -> None:
         torch.testing.assert_close(on_light(network, params, PERFECT)(x), network(x), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_transposed_convolutions(params: Params, groups: int) -> None:
+    from cosim.noise.optical_network import noise_of, on_light
+
+    torch.manual_seed(2)
+    network = torch.nn.Sequential(
+        torch.nn.ConvTranspose2d(
+            4, 6, (3, 5), stride=(2, 3), padding=(1, 0), output_padding=(1, 2), groups=groups
+        ),
+        torch.nn.ConvTranspose2d(6, 2, 2, dilation=2, bias=False),
+    ).eval()
+    x = torch.randn(2, 4, 7, 6)
+    light = on_light(network, params, PERFECT)
+    with torch.no_grad():
+        torch.testing.assert_close(light(x), network(x), rtol=1e-4, atol=1e-5)
+    assert len(noise_of(light)) == 2
+
+
 def test_a_transformer_converts_exactly_to_shared_kernels(params: Params) -> None:
     from cosim.noise.optical_digits import SharedConv, to_shared
 
