@@ -31,6 +31,14 @@ if TYPE_CHECKING:
 )
 @click.option("--only", multiple=True, metavar="PATTERN", help="Only these parameters (shell pattern).")
 @click.option(
+    "--tie",
+    "ties",
+    nargs=3,
+    multiple=True,
+    metavar="PATH LOW HIGH",
+    help="Where do the two tie if this parameter goes from LOW to HIGH? Repeatable.",
+)
+@click.option(
     "--draws", default=1024, show_default=True, type=click.IntRange(min=16), help="Of all parameters at once."
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the draws.")
@@ -49,6 +57,7 @@ def command(
     metric: str,
     settings: tuple[str, ...],
     only: tuple[str, ...],
+    ties: tuple[tuple[str, str, str], ...],
     draws: int,
     seed: int,
     rows: int,
@@ -63,20 +72,18 @@ def command(
     """
     from cosim.engine import load_arch, load_workload
     from cosim.explore.sensitivity import sensitivity
-    from cosim.explore.uncertain import ask
+    from cosim.explore.uncertain import ask, spanning
 
     if draws & (draws - 1):
         raise click.BadParameter(
             f"--draws: found {draws}, allowed a power of two, e.g. {1 << draws.bit_length()}"
         )
-    question = ask(
-        load_arch(arch, parse_settings(settings)),
-        load_workload(workload).with_batch(batch),
-        load_arch(baseline) if baseline else None,
-        metric,
-        only=only,
-    )
-    found = sensitivity(question, draws, seed)
+    machine, other = load_arch(arch, parse_settings(settings)), load_arch(baseline) if baseline else None
+    if ties and other is None:
+        raise click.BadParameter("--tie: found no baseline, allowed with --baseline ARCH")
+    question = ask(machine, load_workload(workload).with_batch(batch), other, metric, only=only)
+    over = [spanning(machine, other, *tie) for tie in ties if other is not None]
+    found = sensitivity(question, draws, seed, over)
     if plot is not None:
         import pandas as pd
 
@@ -132,6 +139,10 @@ def show(found: Sensitivity, rows: int) -> None:
     console.print(table)
     if len(found.swings) > rows:
         console.print(f"{len(found.swings) - rows} parameters that matter less: --rows {len(found.swings)}")
+    for over, values in found.asked_ties:
+        ends = f"{over.name} from {over.low:.4g} to {over.high:.4g} {over.unit}"
+        at = " and ".join(f"{value:.4g}" for value in values)
+        console.print(f"{ends}: " + (f"the two tie at {at} {over.unit}" if at else "the two do not tie"))
     if other:
         console.print(_verdict(found))
 

@@ -8,7 +8,8 @@ that a parameter explains alone (first) and together with others (total).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,7 @@ class Sensitivity:
     indices: dict[str, tuple[float, float]]
     decisive: list[Decision]
     ties: dict[str, list[float]]
+    asked_ties: list[tuple[Uncertain, list[float]]]
 
     def intervals(self) -> dict[str, Interval]:
         """Interval of every metric."""
@@ -237,18 +239,28 @@ class Sensitivity:
             "left_out": self.drawn.left_out,
             "intervals": {metric: found.to_json() for metric, found in self.intervals().items()},
             "parameters": self.rows(),
+            "ties": [
+                {"parameter": own.name, "low": own.low, "high": own.high, "unit": own.unit, "at": values}
+                for own, values in self.asked_ties
+            ],
         }
 
 
-def sensitivity(question: Question, points: int, seed: int, with_indices: bool = True) -> Sensitivity:
-    """Tornado, interval, indices and, against a baseline, what decides and where the two tie."""
+def sensitivity(
+    question: Question, points: int, seed: int, tie_over: Sequence[Uncertain] = ()
+) -> Sensitivity:
+    """Tornado, interval, indices and, against a baseline, what decides and where the two tie.
+
+    ``tie_over`` are parameters to be varied beyond their ranges in search of ties.
+    """
     drawn = sample(question, points, seed)
     versus = question.other is not None
     return Sensitivity(
         question=question,
         swings=tornado(question),
         drawn=drawn,
-        indices=sobol(question, points, seed) if with_indices else {},
+        indices=sobol(question, points, seed),
         decisive=decisions(question, drawn) if versus else [],
         ties={p.name: crossings(question, p) for p in question.parameters} if versus else {},
+        asked_ties=[(own, crossings(replace(question, parameters=(own,)), own)) for own in tie_over],
     )

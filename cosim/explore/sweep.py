@@ -94,15 +94,23 @@ def _context(path: Path, stamp: int, group: int) -> GroupContext:
 
 @dataclass(frozen=True)
 class Worker:
-    """Evaluates a task and writes its shard; travels to other processes by its two paths."""
+    """Evaluates a task and writes its shard; travels to other processes by its two paths.
+
+    Names in the sweep are looked up in the working directory first, so workers run in the same one.
+    """
 
     sweep: Path
     folder: Path
+    space_hash: str
 
     def __call__(self, task: Task) -> TaskDone:
         start = time.process_time()
         stamp = self.sweep.stat().st_mtime_ns
         space = _space(self.sweep, stamp)
+        if space.hash != self.space_hash:
+            raise OutputError(
+                f"{self.sweep}: the sweep, or a file it names, has changed while it was running"
+            )
         rows = rows_of(space, partial(_context, self.sweep, stamp), task)
         write_shard(self.folder, task.index, rows)
         status = rows["status"]
@@ -177,7 +185,7 @@ def run_sweep(
     there = done_tasks(folder)
     todo = [task for task in mine if task.index not in there]
     points = infeasible = failed = 0
-    results: Iterator[TaskDone] = (executor or Serial()).run(Worker(path, folder), todo)
+    results: Iterator[TaskDone] = (executor or Serial()).run(Worker(path, folder, space.hash), todo)
     total = sum(task.stop - task.start for task in todo)
     finished = 0
     for done in results:

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from cosim.components.params import ParameterRow
 from cosim.engine import evaluate_points
-from cosim.explore.legal import unit_of
+from cosim.explore.legal import numbers_of, unit_of
 from cosim.hardware.load import COMPANION, Machine
 from cosim.ir.batch import LayerBatch
 from cosim.ir.workload import Workload
 from cosim.mapping.plan import MappingDoc, Plan, make_plan
 from cosim.results.files import OutputError
+from cosim.spec.constant import read_number
+from cosim.spec.problems import Refused, nearest_hint
 
 METRICS = ("latency", "energy", "edp")
 LOG_FROM = 10.0
@@ -157,6 +159,48 @@ def ask(
             f"{of}: found no parameter with a range{' that is asked for' if only else ''}, allowed at least one"
         )
     return Question(network, side, other, metric, parameters)
+
+
+def spanning(machine: Machine, baseline: Machine, path: str, low: str, high: str) -> Uncertain:
+    """A parameter of the machine between two ends of one's own choice, whatever range its file states.
+
+    Raises :class:`OutputError` for an unknown path (nearest spelling) or ends that are not legal values in order.
+    """
+    known = numbers_of(machine)
+    unit = unit_of(machine, path)
+    if path not in known or unit is None:
+        raise OutputError(
+            f"{machine.name}: found no parameter {path!r} with a unit, {nearest_hint(path, known)}".rstrip(
+                ", "
+            )
+        )
+    try:
+        first, last = (float(read_number(_number(end), unit.suffix, unit.limits)) for end in (low, high))
+    except Refused as error:
+        raise OutputError(f"{machine.name}: {path}: {error}") from error
+    if not first < last:
+        raise OutputError(f"{machine.name}: {path}: found {low} to {high}, allowed the lower end first")
+    device = _device(machine, path)
+    others = tuple(row.path for row in baseline.parameters if _device(baseline, row.path) == device)
+    return Uncertain(
+        name=path,
+        low=first,
+        high=last,
+        value=known[path],
+        unit=unit.suffix,
+        kind="",
+        source="",
+        whole=unit.whole,
+        machine_paths=(path,),
+        baseline_paths=others,
+    )
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _parameters(machine: Machine, baseline: Machine | None) -> list[Uncertain]:

@@ -11,7 +11,7 @@ import pytest
 
 from cosim.engine import evaluate, load_arch, load_workload
 from cosim.explore.sensitivity import crossings, decisions, interval, sample, sensitivity, sobol, tornado
-from cosim.explore.uncertain import Question, Uncertain, ask
+from cosim.explore.uncertain import Question, Uncertain, ask, spanning
 from cosim.report.sensitivity_figures import tornado_figure
 from cosim.results.files import OutputError
 
@@ -130,6 +130,24 @@ def test_a_tie_of_two_machines_is_a_tie() -> None:
     assert frame.low < value < frame.high
     own = evaluate("optical4f", network, overrides={"input.frame_s": repr(value)})
     assert own.latency_s == pytest.approx(evaluate("cpu_zen4", network).latency_s, rel=1e-5)
+
+
+def test_a_tie_beyond_the_stated_range() -> None:
+    machine, baseline = load_arch("optical4f"), load_arch("cpu_zen4")
+    over = spanning(machine, baseline, "camera.rate_px_per_s", "1 Mpx/s", "1 Tpx/s")
+    assert (over.low, over.high, over.unit) == (1e6, 1e12, "px_per_s")
+    network = load_workload("fatnet")
+    found = sensitivity(ask(machine, network, baseline, only=("input.frame_s",)), 64, 0, [over]).asked_ties
+    ((same, (value,)),) = found
+    assert same is over
+    own = evaluate(machine.path, network, overrides={"camera.rate_px_per_s": repr(value)})
+    assert own.latency_s == pytest.approx(evaluate(baseline, network).latency_s, rel=1e-5)
+    with pytest.raises(OutputError, match=r"nearest spelling 'camera\.rate_px_per_s'"):
+        spanning(machine, baseline, "camera.rate_px", "1", "2")
+    with pytest.raises(OutputError, match="1 s"):
+        spanning(machine, baseline, "camera.rate_px_per_s", "1 s", "2 s")
+    with pytest.raises(OutputError, match="lower end first"):
+        spanning(machine, baseline, "camera.rate_px_per_s", "2e9", "1e9")
 
 
 def test_the_document_and_the_figure() -> None:
