@@ -147,6 +147,9 @@ def sobol(question: Question, points: int, seed: int) -> dict[str, tuple[float, 
 
     if np.ptp(answer(sobol_points(len(question.parameters), 0, 64, seed).T)) == 0:
         return {parameter.name: (0.0, 0.0) for parameter in question.parameters}
+    if len(question.parameters) == 1:
+        # All of the variance is its own (and scipy cannot hold one parameter).
+        return {question.parameters[0].name: (1.0, 1.0)}
     dists: Any = [uniform(0, 1)] * len(question.parameters)
     indices = sobol_indices(func=answer, n=points, dists=dists, random_state=np.random.default_rng(seed))
     return {
