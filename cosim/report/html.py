@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
+from cosim.checks.validation import HEAD as VALIDATION_HEAD
+from cosim.checks.validation import read_validation
 from cosim.hardware.load import Machine
 from cosim.report import comparison_figures as draw
 from cosim.report import frames
+from cosim.report.efficiency import efficiency_row, gap_frame
 from cosim.report.layer_figures import latency_per_layer
 from cosim.report.style import new_figure
 from cosim.results.comparison import Comparison
@@ -121,7 +124,7 @@ def comparison_html(
         ],
         figures=list(figures(comparison, machines)),
         layer_tables=[_layer_table(result) for result in results],
-        validation=validation,
+        validation=validation or _validation_table(machines),
         validation_text=VALIDATION_TEXT,
         coverage=_coverage_table(comparison),
         limits=[(machine.name, machine.model.leaves_out) for machine in machines],
@@ -164,6 +167,8 @@ def figures(comparison: Comparison, machines: Sequence[Machine]) -> Iterable[Fig
         (w for w in comparison.workloads if all((m, w) in comparison.results for m in comparison.machines)),
         comparison.workloads[0],
     )
+    if comparison.results:
+        yield _gap_figure(comparison, machines)
     results = [comparison.results[m, shown] for m in comparison.machines if (m, shown) in comparison.results]
     yield from _machine_figures(results, machines, shown)
     for result in results:
@@ -227,6 +232,24 @@ def _machine_figures(results: list[Result], machines: Sequence[Machine], shown: 
                 lambda axes, frame=rows, line=ridge: draw.waterline(frame, line, axes),  # type: ignore[misc]
                 height=2.8,
             )
+
+
+def _gap_figure(comparison: Comparison, machines: Sequence[Machine]) -> FigureView:
+    by_name = {machine.name: machine for machine in machines}
+    rows = [efficiency_row(result, by_name[name]) for (name, _), result in comparison.results.items()]
+    frame = gap_frame(rows)
+    return figure(
+        "efficiency-gap",
+        "Efficiency gap (Lavin, arXiv 2404.03617): time of the operations at peak, at the roofline, and modelled.",
+        frame,
+        lambda axes: draw.efficiency_gap(frame, axes),
+        height=1.4 + 0.3 * len(frame),
+    )
+
+
+def _validation_table(machines: Sequence[Machine]) -> TableView | None:
+    rows = read_validation({machine.kind for machine in machines})
+    return TableView("validation", VALIDATION_HEAD, rows) if rows else None
 
 
 def _comparison_table(comparison: Comparison) -> TableView:
