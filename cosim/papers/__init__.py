@@ -1,4 +1,8 @@
-"""Published results beside simulated ones: one file per result, each with ``ROWS() -> list[PaperRow]``."""
+"""Published results beside simulated ones: one file per result.
+
+A file has ``SCENARIO`` (machine, workload, mapping, assumptions), ``ROWS() -> list[PaperRow]`` and, where the
+publication shows a plot that can be recomputed, ``figure(rows) -> Figure``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cosim.papers.row import PaperRow
+    from matplotlib.figure import Figure
+
+    from cosim.papers.row import PaperRow, Scenario
 
 
 @cache
@@ -19,9 +25,32 @@ def papers() -> tuple[str, ...]:
     return tuple(sorted(name for name in found if not name.startswith("_")))
 
 
-def rows_of(paper: str) -> list[PaperRow]:
-    """Rows of one result; raises ``KeyError`` for a name that is not in :func:`papers`."""
+def _require(paper: str) -> None:
     if paper not in papers():
         raise KeyError(f"no paper {paper!r}; there are {', '.join(papers())}")
+
+
+def rows_of(paper: str) -> list[PaperRow]:
+    """Rows of one result; raises ``KeyError`` for a name that is not in :func:`papers`."""
+    _require(paper)
     rows: list[PaperRow] = import_module(f"cosim.papers.{paper}").ROWS()
     return rows
+
+
+def scenario_of(paper: str) -> Scenario:
+    """Scenario of one result; raises ``KeyError`` for a name that is not in :func:`papers`."""
+    _require(paper)
+    scenario: Scenario = import_module(f"cosim.papers.{paper}").SCENARIO
+    return scenario
+
+
+def figure_of(paper: str, rows: list[PaperRow]) -> Figure:
+    """The publication's own plot recomputed, or simulated over published for every row."""
+    _require(paper)
+    module = import_module(f"cosim.papers.{paper}")
+    if hasattr(module, "figure"):
+        own: Figure = module.figure(rows)
+        return own
+    from cosim.papers._figures import ratio_figure
+
+    return ratio_figure(paper, rows)

@@ -15,8 +15,15 @@ from cosim.ir.batch import Array, LayerBatch
 from cosim.ir.layer import Layer, mac_layer, vector_layer
 from cosim.mapping.fpga_cnna import CnnaBuild, DesignPoint, design_space, lay_out, simulated_test_cycles
 from cosim.mapping.plan import make_plan
-from cosim.papers.row import PaperRow, below, exact, fitted, within
+from cosim.papers.row import PaperRow, Scenario, below, exact, fitted, within
 
+SCENARIO = Scenario(
+    title="Bjerge et al., A generic and efficient convolutional neural network accelerator, arXiv 2004.13075",
+    machine="ultra96_cnna16 (untuned), ultra96_cnna16_fitted",
+    workload="VGG16 with five classes, one image",
+    mapping="the authors' splits, 16-bit data, 8 processing elements, 128-bit DMA",
+    assumptions=("the board's clock of the log is not printed", "2.63 W names no rail"),
+)
 PAD = (1, 1, 1, 1)
 CNNA16 = CnnaBuild(16.0, 128.0, 8.0, 3.0, 800.0)
 # input channels, filters, size of the thirteen convolutions; size, channels of the five poolings; the classifier.

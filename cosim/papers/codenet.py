@@ -11,8 +11,18 @@ from __future__ import annotations
 from cosim.engine import evaluate
 from cosim.mapping.fpga_codenet import CONFIGURATIONS, Call, calls_s, giga_operations, network_calls
 from cosim.mapping.fpga_deform import VARIANTS, Operator, Variant, operator_s
-from cosim.papers.row import PaperRow, below, exact, fitted, within
+from cosim.papers.row import PaperRow, Scenario, below, exact, fitted, within
 
+SCENARIO = Scenario(
+    title="Huang et al., CoDeNet, arXiv 2006.08357 v1 (FPGA 2021)",
+    machine="ultra96_codenet_fitted; operators of table 2 on its multipliers",
+    workload="configurations a to e (ShuffleNetV2 with deformable heads), batch 1; operators of table 2",
+    mapping="the authors' calls, two layers each",
+    assumptions=(
+        "the clock of table 2 is not printed: the least that its rates allow, 100.9 MHz",
+        "one random DRAM read is fitted to one row of table 2",
+    ),
+)
 CLOCK_HZ = 250e6
 DEPTH_CYCLES, CALL_S = 12.25, 95e-6
 HELD_OUT_MS = 42.2375

@@ -9,8 +9,15 @@ from __future__ import annotations
 from cosim.engine import load_workload
 from cosim.ir.batch import LayerBatch
 from cosim.mapping.fpga_dpu import ENGINES, dpu_cycles
-from cosim.papers.row import PaperRow, below
+from cosim.papers.row import PaperRow, Scenario, below
 
+SCENARIO = Scenario(
+    title="AMD Vitis AI model zoo, performance on Ultra96; PG338",
+    machine="DPU B1600 at 287 MHz, products only",
+    workload="resnet50, resnet18, inception_v3, mobilenet_v2, one image",
+    mapping="parallelism of PG338",
+    assumptions=("the zoo's networks are the shipped ones", "memory, pooling and host take no time"),
+)
 CLOCK_HZ = 287e6
 ENGINE = "B1600"
 LATENCY_MS = {"resnet50": 30.8, "resnet18": 13.47, "inception_v3": 44.05, "mobilenet_v2": 7.34}

@@ -7,9 +7,17 @@ Source: Chen et al., JSSC 52(1) 2017, doi:10.1109/JSSC.2016.2616357, tables III 
 from __future__ import annotations
 
 from cosim.mapping.row_stationary import RowStationaryLayer, RowStationaryMapping, passes
-from cosim.papers.row import PaperRow, below
+from cosim.papers.row import PaperRow, Scenario, below
 
+SCENARIO = Scenario(
+    title="Chen et al., Eyeriss, JSSC 52(1) 2017",
+    machine="Eyeriss v1: 12 x 14 processing elements, 200 MHz, 108 KB buffer",
+    workload="AlexNet conv1 to conv5, batch of 4",
+    mapping="table III, row stationary",
+    assumptions=("ramps of a pass are not published and left out",),
+)
 CLOCK_HZ = 200e6
+VGG16_GMACS = 15.346630656
 # images, groups, filters, channels, rows, columns, kernel; n, e, p, q, r, t; processing and total milliseconds.
 LAYERS: tuple[tuple[RowStationaryLayer, RowStationaryMapping, float, float], ...] = (
     (RowStationaryLayer(4, 1, 96, 3, 55, 55, 11), RowStationaryMapping(1, 7, 16, 1, 1, 2), 16.5, 20.9),
@@ -47,6 +55,13 @@ def ROWS() -> list[PaperRow]:
             "as above",
         )
     )
+    peak_ms = 3 * VGG16_GMACS * 1e9 / (168 * CLOCK_HZ) * 1e3
+    rows.append(
+        below(
+            "eyeriss-jssc", "VGG16 convolutions, processing of 3 images", "table VI", 3755.2, peak_ms, "ms",
+            "all 168 elements busy: the mapping of VGG16 is not published",
+        )
+    )  # fmt: skip
     loads = sum(passes(layer, mapping).cycles_with_load for layer, mapping, _, _ in LAYERS) / CLOCK_HZ * 1e3
     rows.append(
         below(

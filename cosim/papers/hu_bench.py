@@ -13,9 +13,15 @@ from cosim.components.optics import fourier_zone_m
 from cosim.hardware.optical4f import MODEL
 from cosim.mapping.plan import MappingDoc, make_plan
 from cosim.papers._optics import network, preset
-from cosim.papers.row import PaperRow, exact, within
+from cosim.papers.row import PaperRow, Scenario, exact, missing, within
 
 PAPER = "hu-2022"
+SCENARIO = Scenario(
+    title="Hu et al., High-throughput multichannel parallelized diffraction CNN accelerator, 2022",
+    machine="optical4f_dmd_bench",
+    workload="images of 28 x 28 pixels, super-pixels of 3, as much padding as image",
+    mapping="no tiling over kernels",
+)
 
 
 def ROWS() -> list[PaperRow]:
@@ -37,8 +43,8 @@ def ROWS() -> list[PaperRow]:
         exact(PAPER, "power of camera and modulator boards", "section 3", 29.6, power_w, "W", "17 W + 2 * 6.3 W"),
         within(PAPER, "energy of a frame at 2 kHz", "power over frame rate", 14.8e-3, power_w * own_s / frames, "J",
                0.005, "static power of the bench over one frame"),
-        within(PAPER, "width of the spectral zone", "section 2", 779.0, zone_px, "px", 0.001,
-               "lambda f / pitch = 5.921 mm; the formula in print gives half of it"),
-        PaperRow(PAPER, "accuracy on CIFAR-10", "table 1", 0.45, None, "1", None, "open",
-                 "a binary mask trained in the Fourier domain; its training is not published in code"),
+        exact(PAPER, "width of the spectral zone", "section 2", 779.0, zone_px, "px",
+              "lambda f / pitch = 5.921 mm; the formula in print gives half of it", digits=3),
+        missing(PAPER, "accuracy on CIFAR-10", "table 1", 0.45, "1",
+                "training code of the binary mask in the Fourier domain"),
     ]  # fmt: skip

@@ -16,8 +16,14 @@ from cosim.engine import load_arch
 from cosim.ir.batch import LayerBatch
 from cosim.ir.layer import mac_layer
 from cosim.mapping.plan import make_plan
-from cosim.papers.row import PaperRow, below, within
+from cosim.papers.row import PaperRow, Scenario, below, within
 
+SCENARIO = Scenario(
+    title="Jouppi et al., In-datacenter performance analysis of a tensor processing unit, ISCA 2017",
+    machine="tpu_v1; its roofline",
+    workload="the six applications of table 1 by weights, intensity and batch",
+    assumptions=("layer shapes are not published: equal square layers stand for the perceptrons",),
+)
 PEAK_OPS_PER_S = 2 * 256 * 256 * 700e6
 WEIGHT_BYTES_PER_S = 34e9
 
