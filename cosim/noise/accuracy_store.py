@@ -135,7 +135,7 @@ class StoredTensor:
         """The values after the errors of one access, or None where no bit has changed."""
         hit = inject(self.encoded.words, self.storage.fmt, channels, stream)
         metadata, touched = self._check_bits(channels, stream)
-        if hit.words is self.encoded.words and not touched:
+        if not any(hit.changed) and not touched:
             return None
         wrong = Encoded(hit.words, metadata, self.storage.fmt, self.name)
         return self.storage.values(self.encoding.decode(wrong), self._made, self.shape)
@@ -147,9 +147,9 @@ class StoredTensor:
             if isinstance(stage, Secded):
                 check = metadata[index].values
                 own = Stream(stream.seed, f"{stream.tensor}.check", stream.generation, stream.access)
-                found = inject(check, UINT8, channels, own).words
-                touched |= found is not check
-                metadata[index] = Metadata(found, metadata[index].bits_per_value)
+                found = inject(check, UINT8, channels, own)
+                touched |= any(found.changed)
+                metadata[index] = Metadata(found.words, metadata[index].bits_per_value)
         return tuple(metadata), touched
 
 

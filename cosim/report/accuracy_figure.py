@@ -27,9 +27,9 @@ def accuracy_figure(points: Sequence[dict[str, Any]], title: str, axis: str) -> 
         axes.plot(rates, percent["minimum"], color=colour, linestyle=":", linewidth=0.9)
     axes.set_xscale("log")
     axes.set_xlabel(axis)
-    axes.set_ylabel("accuracy [%] (band: 95 % interval of the mean; dotted: worst trial)")
+    axes.set_ylabel("accuracy [%]")
     axes.set_ylim(0, 101)
     axes.grid(True, color="0.9")
     axes.legend(frameon=False, loc="lower left")
-    axes.set_title(title, loc="left")
+    axes.set_title(f"{title}\nband: 95 % interval of the mean; dotted: worst trial", loc="left")
     return figure
