@@ -126,7 +126,11 @@ def stages(done: Schedule, moved: Traffic, params: Params, used: Array) -> tuple
     new["new_mask.mask"] = (done.mask_loads * used) * modulator_period_s(params, "mask")
     same = {f"same_mask.{name}": seconds * kept for name, seconds in busy.items()}
     if params.option("overlap") == "pipelined":
-        return (Stage("new_mask", new), Stage("same_mask", same))
+        loads = np.maximum(done.mask_loads, 1.0)
+        return (
+            Stage("new_mask", new, tiles=loads),
+            Stage("same_mask", same, tiles=np.maximum(done.frames - done.mask_loads, 1.0)),
+        )
     return tuple(Stage(name, {name: seconds}) for name, seconds in {**new, **same}.items())
 
 
