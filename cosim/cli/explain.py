@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cosim.cli.crossover import command as crossover
 from cosim.cli.run import parse_settings
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group("explain")
 def command() -> None:
-    """Explain a parameter, a layer's cost, or a column."""
+    """Explain a parameter, a layer's cost, a column, or where a machine overtakes another."""
 
 
 @command.command("param")
@@ -117,3 +118,6 @@ def column(name: str) -> None:
         raise click.BadParameter(f"no column {name!r}{hint}; `cosim list columns` shows them all")
     found = COLUMNS[name]
     click.echo(f"{found.name} [{found.unit or 'text'}]: {found.meaning}")
+
+
+command.add_command(crossover)

@@ -176,3 +176,16 @@ def optical_crossovers(
                 grid = np.unique(np.round(own * np.geomspace(1 / 16, 16, 61)))
             out.append(parameter_crossover(machine, baseline, layers, path, grid, metric))
     return tuple(out)
+
+
+def same_convolution_crossover(
+    machine: Machine, baseline: Machine, layer: Layer, images: int, metric: Metric = "latency_s"
+) -> Crossover:
+    """Odd kernels from 1 to 31 in a "same" convolution with the channels and output rows of ``layer``."""
+    return kernel_crossover(
+        machine,
+        baseline,
+        lambda kernel: same_convolution(layer.C * layer.G, layer.K * layer.G, layer.P, kernel, images),
+        range(1, 32, 2),
+        metric,
+    )
