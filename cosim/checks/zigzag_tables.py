@@ -13,7 +13,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from cosim.checks.timeloop_tables import TableRow, grouped, pairs, read_table
 from cosim.mapping.zigzag_model import (
@@ -55,6 +54,8 @@ class Case:
     layer: Layer
     mappings: dict[str, OperandMapping]
     accesses: list[TableRow]
+    first: dict[str, int]
+    """Factor of a dimension that lies on several array dimensions, on all but the last of them."""
     problem: str
     """What the loops leave open, empty if they make up the layer."""
 
@@ -92,7 +93,7 @@ def _memory(line: TableRow, ports: Sequence[TableRow]) -> Memory:
         direction = row.text("direction")
         if direction not in DIRECTIONS:
             raise row.error("direction", f"found {direction!r}; allowed: {', '.join(DIRECTIONS)}")
-        table[row.text("memory_operand"), cast(Direction, direction)] = Port(
+        table[row.text("memory_operand"), direction] = Port(
             row.text("port"), row.integer("bandwidth_min_bits"), row.integer("bandwidth_max_bits")
         )
     return Memory(
@@ -125,8 +126,11 @@ def read_cases(folder: Path) -> tuple[list[Case], list[str]]:
             raise row.error("layer_id", f"workloads.csv has no layer {row.text('layer_id')} of the workload")
         layer = _layer(row, described[0], _links(row, links))
         mappings = _mappings(row, layer, machines[arch])
+        held = {layer.links[operand]: len(mapping.temporal) for operand, mapping in mappings.items()}
+        machine = machines[arch].cut(held)
         lines = accesses.get((row.text("run_id"), row.text("layer_id")), [])
-        cases.append(Case(row, machines[arch], layer, mappings, lines, _open_loops(layer, mappings)))
+        first = _first_factors(row, links)
+        cases.append(Case(row, machine, layer, mappings, lines, first, _open_loops(layer, mappings)))
     return cases, skipped
 
 
@@ -152,8 +156,25 @@ def _links(row: TableRow, links: dict[tuple[str, ...], list[TableRow]]) -> dict[
     chosen = [key for key in own if key[1] == operator] or [key for key in own if key[1] == "default"] or own
     found = {links[key][0].text("operand_links") for key in chosen}
     if len(found) != 1:
-        raise row.error("layer_type", f"mappings.csv links the operands in {len(found)} ways: {sorted(found)}")
+        raise row.error(
+            "layer_type", f"mappings.csv links the operands in {len(found)} ways: {sorted(found)}"
+        )
     return {name: memory for name, _, memory in (item.partition("->") for item in found.pop().split())}
+
+
+def _first_factors(row: TableRow, links: dict[tuple[str, ...], list[TableRow]]) -> dict[str, int]:
+    """Factors of dimensions that the mapping file of a mixed run puts on several array dimensions."""
+    if not any("mixed" in row.text(column) for column in ("run_id", "flags") if column in row.cells):
+        return {}
+    files = [key for key in links if key[0].startswith(row.text("arch")) and key[0].endswith("mixed")]
+    chosen = [key for key in files if key[1] == row.text("layer_type")] or [
+        key for key in files if key[1] == "default"
+    ]
+    factors: dict[str, list[int]] = {}
+    for key in chosen:
+        for dim, factor in re.findall(r"(?:\||:)(\w+), (\d+)", links[key][0].text("spatial_mapping")):
+            factors.setdefault(dim, []).append(int(factor))
+    return {dim: math.prod(values[:-1]) for dim, values in factors.items() if len(values) > 1}
 
 
 def _layer(row: TableRow, described: TableRow, links: dict[str, str]) -> Layer:
@@ -169,7 +190,9 @@ def _layer(row: TableRow, described: TableRow, links: dict[str, str]) -> Layer:
     for item in described.text("partial_relevance").split():
         match = re.fullmatch(r"(\w+)=(\d+)\*(\w+)\+(\d+)\*(\w+)", item)
         if match is None or match[1] not in limits:
-            raise described.error("partial_relevance", f"{item!r} is not AXIS=s*DIM+t*DIM with a size of AXIS")
+            raise described.error(
+                "partial_relevance", f"{item!r} is not AXIS=s*DIM+t*DIM with a size of AXIS"
+            )
         windows[match[1]] = Window(match[3], int(match[2]), match[5], int(match[4]), limits[match[1]])
     for operand in relevant:
         if operand not in links or operand not in bits:
@@ -219,11 +242,13 @@ def _mappings(row: TableRow, layer: Layer, machine: Machine) -> dict[str, Operan
                 raise row.error(column, f"no JSON object with the operand {operand}") from None
             levels = _levels(row, column, text, layer)
             memories = len(machine.chain(layer.links[operand]))
-            if len(levels) != memories + more:
+            if not 1 + more <= len(levels) <= memories + more:
                 raise row.error(
                     column, f"{operand} has {len(levels)} levels, {machine.name} needs {memories + more}"
                 )
             both.append(levels)
+        if len(both[1]) != len(both[0]) + 1:
+            raise row.error(column, f"{operand} has {len(both[0])} memories and {len(both[1])} gaps")
         mappings[operand] = OperandMapping(*both)
     return mappings
 

@@ -12,6 +12,7 @@ import click
 CHECKS = {
     "timeloop": ("cosim.checks.timeloop", "check_timeloop"),
     "scalesim": ("cosim.checks.scalesim", "check_scalesim"),
+    "zigzag": ("cosim.checks.zigzag", "check_zigzag"),
     "cpu": ("cosim.checks.cpu", "check_cpu"),
     "gpu": ("cosim.checks.gpu", "check_gpu"),
 }

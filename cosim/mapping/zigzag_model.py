@@ -1,7 +1,8 @@
 """Counting conventions of ZigZag for a given mapping: words, accesses and energy.
 
 Mei et al., "ZigZag: Enlarging Joint Architecture-Mapping Design Space Exploration for DNN Accelerators", IEEE
-Transactions on Computers 2021, doi:10.1109/TC.2021.3059962; rules as in release 3.9 (KULeuven-MICAS/zigzag).
+Transactions on Computers 2021, doi:10.1109/TC.2021.3059962; rules as in the tool of January 2026
+(KULeuven-MICAS/zigzag).
 
 Unlike a loop nest with one chain of levels, every operand has its own chain of memories and its own cut of the one
 temporal loop order into levels. Memory 1 is the innermost of an operand, n its outermost; level 0 is the array of
@@ -33,7 +34,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 Loop = tuple[str, float]
@@ -77,6 +79,16 @@ class Machine:
     def chain(self, operand: str) -> tuple[Memory, ...]:
         """Memories that hold a memory operand, innermost first."""
         return tuple(memory for memory in self.memories if operand in memory.operands)
+
+    def cut(self, levels: Mapping[str, int]) -> Machine:
+        """The machine with so many levels of each memory operand, as for a layer whose data stay on the chip."""
+        kept = {link: {memory.name for memory in self.chain(link)[:count]} for link, count in levels.items()}
+        memories = []
+        for memory in self.memories:
+            operands = tuple(link for link in memory.operands if memory.name in kept.get(link, ()))
+            if operands:
+                memories.append(replace(memory, operands=operands))
+        return replace(self, memories=tuple(memories))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +143,19 @@ class OperandMapping:
     temporal: Levels
     spatial: Levels
 
-    def whole(self) -> OperandMapping:
-        """The same with spatial factors cut to integers, which is what the latency rules use."""
-        cut = tuple(tuple((dim, float(int(factor))) for dim, factor in gap) for gap in self.spatial)
-        return OperandMapping(self.temporal, cut)
+    def whole(self, first: Mapping[str, int]) -> OperandMapping:
+        """The same with spatial factors cut to integers, which is what the latency rules use.
+
+        Where a dimension lies on several array dimensions, `first` is its factor on all but the last of them, which
+        is the one that is cut.
+        """
+
+        def cut(dim: str, factor: float) -> float:
+            share = first.get(dim, 1)
+            return float(share * int(factor / share)) if factor > share else float(int(factor))
+
+        spatial = tuple(tuple((dim, cut(dim, factor)) for dim, factor in gap) for gap in self.spatial)
+        return OperandMapping(self.temporal, spatial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +191,7 @@ def split_loops(layer: Layer, operand: str, levels: Levels) -> list[list[tuple[b
     relevant = layer.relevant[operand]
     windows = tuple(layer.windows.values()) if layer.windowed(operand) else ()
     steps: dict[str, float] = {}
-    last = {window: (1.0, 1.0) for window in windows}
+    last = dict.fromkeys(windows, (1.0, 1.0))
     out: list[list[tuple[bool, float]]] = []
     for level in levels:
         parts: list[tuple[bool, float]] = []
@@ -200,7 +221,7 @@ def _units(layer: Layer, operand: str, spatial: Levels) -> tuple[list[int], list
     alike = [_product(gap, True) for gap in gaps]
     count = [round(round(math.prod(total[level:]), 3)) for level in range(len(gaps))]
     unique = [math.prod(alike[level:]) for level in range(len(gaps))]
-    return count, [round(below / above) for below, above in zip(unique, unique[1:], strict=False)] + [1]
+    return count, [round(below / above) for below, above in pairwise(unique)] + [1]
 
 
 def _outermost(loops: Sequence[Loop], dims: frozenset[str], inside: bool) -> float:
@@ -217,7 +238,7 @@ def move_down(layer: Layer, operand: str, temporal: Levels) -> Levels:
     """Temporal loops after moving the irrelevant ones at the bottom of each level down, eq. (2)."""
     moving = _moving_dims(layer, operand)
     levels = [list(level) for level in temporal]
-    for lower, level in reversed(list(zip(levels, levels[1:], strict=False))):
+    for lower, level in reversed(list(pairwise(levels))):
         while level and level[0][0] not in moving:
             lower.append(level.pop(0))
     moved = tuple(tuple(level) for level in levels)

@@ -1,8 +1,9 @@
 """Latency of a given mapping by ZigZag's conventions, from the transfers of every operand.
 
 Mei et al., "A Uniform Latency Model for DNN Accelerators with Diverse Architectures and Dataflows", DATE 2022,
-doi:10.23919/DATE54114.2022.9774728; rules as in release 3.9 (KULeuven-MICAS/zigzag). Spatial factors are cut to
-integers here, while the bits that decide on double buffering keep their fractions.
+proceedings page 0228; rules as in the tool of January 2026 (KULeuven-MICAS/zigzag; its
+release 3.9.1 shortens loading by another rule than (7) and adds the drain of systolic arrays). Spatial factors are cut
+to integers here, while the bits that decide on double buffering keep their fractions.
 
 (1)  latency = ideal + stall + onload + offload; ideal = product of the temporal loops.
 (2)  A memory holds an operand twice if the effective bits of all its operands together (bits held over the
@@ -105,7 +106,9 @@ def free_cycles(windows: Sequence[tuple[int, int]], start: int) -> int:
         return period - begin
     short = inner[-1][0]
     if period % short:
-        raise ValueError(f"transfer periods {short} and {period} do not divide: the loops are not cut from one order")
+        raise ValueError(
+            f"transfer periods {short} and {period} do not divide: the loops are not cut from one order"
+        )
     blocks, offset = divmod(begin, short)
     return free_cycles(inner, offset) + (period // short - blocks - 1) * free_cycles(inner, 0)
 
@@ -225,12 +228,17 @@ def _activities(
 
 
 def _loading(
-    layer: Layer, machine: Machine, flows: Mapping[str, OperandFlow], real: Mapping[Key, Activity], busy: float
+    layer: Layer,
+    machine: Machine,
+    flows: Mapping[str, OperandFlow],
+    real: Mapping[Key, Activity],
+    busy: float,
 ) -> dict[Key, tuple[float, bool]]:
     """Cycles of the first (inputs) or last (output) transfer, and whether both inputs share its port, eq. (7)."""
     out: dict[Key, tuple[float, bool]] = {}
     for _, port, keys, both in _port_uses(layer, machine):
-        once, often = [], []
+        once: list[Key] = []
+        often: list[Key] = []
         for key in keys:
             operand, _, direction = key
             if (operand == layer.output and direction in ("tl", "fh")) or real[key].periods == 0:
@@ -272,8 +280,15 @@ def _onload(layer: Layer, loading: Mapping[Key, tuple[float, bool]], levels: Map
     )
 
 
-def layer_cost(layer: Layer, machine: Machine, mappings: Mapping[str, OperandMapping]) -> LayerCost:
+def layer_cost(
+    layer: Layer,
+    machine: Machine,
+    mappings: Mapping[str, OperandMapping],
+    first: Mapping[str, int] | None = None,
+) -> LayerCost:
     """Accesses, energy and cycles of a layer under a mapping given for each operand.
+
+    `first`: see `OperandMapping.whole`; only a dimension on several dimensions of the array needs it.
 
     Raises ValueError where the operands' loops do not make up the same number of cycles, or a port is missing.
     """
@@ -284,7 +299,10 @@ def layer_cost(layer: Layer, machine: Machine, mappings: Mapping[str, OperandMap
     accesses = [
         row for operand in layer.relevant for row in operand_accesses(layer, operand, machine, flows[operand])
     ]
-    whole = {operand: operand_flow(layer, operand, mappings[operand].whole()) for operand in layer.relevant}
+    whole = {
+        operand: operand_flow(layer, operand, mappings[operand].whole(first or {}))
+        for operand in layer.relevant
+    }
     real = _activities(layer, machine, whole, double_buffered(layer, machine, flows))
     stalls = [
         port_stall([real[key] for key in keys if real[key].periods])
