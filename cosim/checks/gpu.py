@@ -39,8 +39,8 @@ _PRECISIONS = {"amp": "fp16", "fp32": "fp32"}
 _LAYOUTS = ("nchw", "nhwc")
 CHOICES = (
     "fit-free: no number is fitted to rows; the form of three terms was settled while looking at the published "
-    "table (only the input of an NCHW convolution is rewritten; 4, 8, 16 slots a multiply-accumulate of depthwise kernels; one "
-    "thread a pixel in bilinear interpolation)"
+    "table (only the input of an NCHW convolution is rewritten; 4, 8, 16 slots a multiply-accumulate of depthwise "
+    "kernels; one thread a pixel in bilinear interpolation)"
 )
 
 

@@ -4,10 +4,10 @@
     read    = max(input - max(L2 - result, 0), 0) + weights;   written = result                  (Eq. 2)
 
 Compute time follows from thread-block tiles and waves (:mod:`cosim.components.gpu_tiles`). Dense convolutions
-and matrix products run on the tensor cores if the precision has them; grouped and depthwise convolutions take
-the faster of the tensor cores, one product a group, and the vector lanes. Layouts, grouped convolutions and
-interpolation: :mod:`cosim.components.gpu_kernels`. All clocks are boost clock times the share of it that the
-board sustains under its power limit.
+and matrix products run on the tensor cores if the precision has them; depthwise convolutions run on the vector
+lanes, other grouped ones on the faster of the two (on tensor cores one product a group). Layouts, grouped
+convolutions and interpolation: :mod:`cosim.components.gpu_kernels`. All clocks are boost clock times the share of
+it that the board sustains under its power limit.
 
 Energy is top-down: the board's power limit is split into static power, memory at full bandwidth and the
 multipliers at peak rate, each counted once. Such figures say what a busy board draws, not what an operation
@@ -33,6 +33,7 @@ from cosim.components.gpu_tiles import TILES, tile_cost
 from cosim.components.params import Params, Value
 from cosim.hardware.base import MachineModel
 from cosim.ir.batch import Array, LayerBatch
+from cosim.ir.ops import OpClass
 from cosim.mapping.plan import Choices, Plan
 from cosim.spec.base import (
     Bytes,
@@ -221,7 +222,7 @@ class GpuModel(MachineModel):
         in_groups = grouped(layers)
         lanes = params["multiprocessors.count"] * params["multiprocessors.fp32_macs_per_cycle"]
         lane_cycles = in_groups * layers.macs * lane_slots(layers, channels_last) / lanes
-        on_lanes = in_groups * (lane_cycles <= cycles)
+        on_lanes = in_groups * ((lane_cycles <= cycles) | layers.of_class(OpClass.DEPTHWISE_CONV))
         on_matrix = 1.0 - on_lanes
         vector_s = _vector_s(layers, params, lane_cycles * on_lanes)
         moved, read, written = _traffic(layers, params, bits, on_matrix, channels_last)

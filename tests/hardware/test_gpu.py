@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from cosim import load_arch
 from cosim.components.estimate import CostTable, price
+from cosim.components.gpu_launch import stream_s
 from cosim.components.gpu_tiles import TILES, tile_cost
 from cosim.hardware.load import Machine
 from cosim.ir.batch import LayerBatch
@@ -122,3 +125,82 @@ def test_a_fully_busy_board_draws_its_power_limit_once(name: str) -> None:
             + float(energies.action_pj["multiprocessors", f"{precision}_mac"]) * 1e-12 * peak
         )
         assert watts == pytest.approx(limit_w.get(name, 450), rel=1e-3)
+
+
+def resource(target: Machine, layer: Layer, name: str) -> float:
+    return float(np.ravel(costs(target, layer).resource_s[name])[0])
+
+
+def test_channels_outermost_rewrites_the_input_once() -> None:
+    """NCHW reads and writes the input of a convolution once more than NHWC, and nothing else."""
+    layer = mac_layer("c", "conv", N=64, K=128, C=64, P=56, Q=56, R=3, S=3, padding=(1, 1, 1, 1))
+    planes, last = (machine("gpu_t4", runtime__layout=layout) for layout in ("nchw", "nhwc"))
+    more = resource(planes, layer, "device memory") - resource(last, layer, "device memory")
+    assert more == pytest.approx(2 * layer.x_elems * 2 / (320e9 * 0.9))
+    in_fp32 = [machine("gpu_t4", runtime__layout=x, datapath__precision="fp32") for x in ("nchw", "nhwc")]
+    assert resource(in_fp32[0], layer, "device memory") == resource(in_fp32[1], layer, "device memory")
+
+
+def test_channels_are_padded_to_aligned_accesses() -> None:
+    """Three FP16 channels fill half of a 16-byte access of eight: the product is that of eight channels."""
+    few, full = (
+        mac_layer("c", "conv", N=64, K=64, C=c, P=112, Q=112, R=7, S=7, stride=(2, 2), padding=(3, 3, 3, 3))
+        for c in (3, 8)
+    )
+    target = machine("gpu_rtx3090")
+    assert resource(target, few, "matrix units") == resource(target, full, "matrix units")
+
+
+def test_inputs_that_fit_beside_the_result_are_found_in_l2() -> None:
+    """72 MiB hold a 16 MiB input beside a 16 MiB result; of a 64 MiB input beside a 64 MiB result 8 MiB are left."""
+    target = machine("gpu_rtx4090")
+    for mib, missing in ((16, 0), (64, 56), (256, 256)):
+        layer = vector_layer("r", "relu", x_elems=mib << 19, y_elems=mib << 19)
+        assert float(np.ravel(costs(target, layer).columns["dram_read_bytes"])[0]) == missing << 20
+
+
+@pytest.mark.parametrize(
+    ("layout", "kernel", "slots"), [("nhwc", 7, 4), ("nhwc", 9, 16), ("nchw", 5, 8), ("nchw", 7, 16)]
+)
+def test_depthwise_kernels_spend_issue_slots(layout: str, kernel: int, slots: int) -> None:
+    pad = kernel // 2
+    layer = mac_layer(
+        "d", "depthwise_conv", N=8, G=768, P=32, Q=32, R=kernel, S=kernel, padding=(pad, pad, pad, pad)
+    )
+    target = machine("gpu_rtx3090", runtime__layout=layout)
+    seconds = layer.macs * slots / (82 * 128 * 1.695e9 * 0.95)
+    assert resource(target, layer, "vector units") == pytest.approx(seconds)
+
+
+def test_wide_groups_stay_on_the_tensor_cores() -> None:
+    wide = mac_layer("w", "grouped_conv", N=64, G=2, K=256, C=256, P=14, Q=14, R=3, S=3, padding=(1, 1, 1, 1))
+    narrow = mac_layer("n", "grouped_conv", N=64, G=64, K=4, C=4, P=14, Q=14, R=3, S=3, padding=(1, 1, 1, 1))
+    table = costs(machine("gpu_rtx3090"), wide, narrow)
+    assert np.asarray(table.resource_s["matrix units"]).tolist()[0] > 0
+    assert np.asarray(table.action_counts["multiprocessors", "fp32_mac"]).tolist() == [0, narrow.macs]
+
+
+def test_one_thread_a_pixel_waits_for_memory() -> None:
+    """64 images of 100 channels on a 14 x 14 plane: 6400 iterations of one memory latency, 542 cycles of 2.52 GHz."""
+    layer = replace(vector_layer("u", "upsample_bilinear", x_elems=6400 * 49, y_elems=6400 * 196), P=14, Q=14)
+    seconds = 6400 * 542 / (2.52e9 * 0.95)
+    assert resource(machine("gpu_rtx4090"), layer, "memory latency") == pytest.approx(seconds)
+    unknown = replace(layer, P=1, Q=1)
+    assert resource(machine("gpu_rtx4090"), unknown, "memory latency") == 0
+
+
+def test_stored_widths_move_what_the_layer_states() -> None:
+    layer = replace(vector_layer("n", "layer_norm", x_elems=1 << 28, y_elems=1 << 28), x_bits=32, y_bits=32)
+    narrow, stored = (machine("gpu_t4", runtime__widths=w) for w in ("executed", "stored"))
+    assert costs(stored, layer).action_counts["device memory", "byte"] == pytest.approx(
+        2 * np.asarray(costs(narrow, layer).action_counts["device memory", "byte"]), rel=0.02
+    )
+
+
+def test_a_stream_takes_the_longer_of_device_and_host() -> None:
+    """Ten operators of 1 ms on the device hide the host; ten of 10 us wait for 30 us of it each."""
+    target = machine("gpu_a100", host__mode="stream")
+    assert stream_s(np.full(10, 1e-3), target.params) == pytest.approx(10e-3)
+    assert stream_s(np.full(10, 10e-6), target.params) == pytest.approx(300e-6)
+    replayed = machine("gpu_a100", host__mode="graph")
+    assert stream_s(np.full(10, 10e-6), replayed.params) == pytest.approx(100e-6)
