@@ -10,6 +10,7 @@ intermediates fit on chip is a matter of the kernel, which works on tiles of the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -55,7 +56,7 @@ def fuse(workload: Workload, mode: str) -> tuple[Block, ...]:
     ``none``: every layer by itself. ``pointwise``: activations, elementwise operators and inference batch norm
     join the layer whose result they change, as compilers fuse them. ``residual``: a block runs up to and
     including the addition that closes a residual connection, with the activation behind it.
-    Raises ``ValueError`` for another mode, and for layers that name no input.
+    Raises ``ValueError`` for another mode, and for a workload without edges.
     """
     if mode not in MODES:
         close = get_close_matches(mode, MODES, n=1)
@@ -72,11 +73,9 @@ def fuse(workload: Workload, mode: str) -> tuple[Block, ...]:
 
 
 def _needs_edges(workload: Workload) -> None:
-    missing = [layer.name for layer in workload.layers if not layer.inputs and layer.x_elems]
-    if missing:
-        raise ValueError(
-            f"workload {workload.name}: fusing needs the inputs of every layer; missing for {missing[:5]}"
-        )
+    """A layer without inputs reads parameters; a network without any edge says nothing about its data flow."""
+    if len(workload) > 1 and not any(layer.inputs for layer in workload.layers):
+        raise ValueError(f"workload {workload.name}: fusing needs the inputs of its layers, and none has any")
 
 
 def _is_pointwise(layer: Layer) -> bool:
@@ -119,11 +118,12 @@ def block(workload: Workload, start: int, stop: int) -> Block:
         only = members[0]
         return Block(only.name, start, stop, only.x_elems, only.w_touched, only.y_elems)
     inside = {layer.name for layer in members}
-    produced = {layer.name: layer.y_elems for layer in workload.layers}
+    produced = {layer.name: layer.y_elems for layer in workload.layers} | _input_elems(workload)
     sources: dict[str, int] = {}
     for layer in members:
-        outside = [name for name in layer.inputs if name not in inside]
-        for name in outside:
+        if not layer.inputs:
+            sources[layer.name] = layer.x_elems
+        for name in (name for name in layer.inputs if name not in inside):
             sources[name] = max(sources.get(name, 0), _read(layer, name, produced.get(name)))
     used = {name for layer in (*workload.layers[:start], *workload.layers[stop:]) for name in layer.inputs}
     leaves = [layer for layer in members if layer.name in used or layer.name in workload.outputs]
@@ -136,6 +136,11 @@ def block(workload: Workload, start: int, stop: int) -> Block:
         float(sum(_weights(layer) for layer in members)),
         float(sum(layer.y_elems for layer in results)),
     )
+
+
+def _input_elems(workload: Workload) -> dict[str, int]:
+    """Elements of the network's inputs for the images that the layer sizes stand for; the first size counts images."""
+    return {name: workload.batch * math.prod(shape[1:]) for name, shape in workload.inputs.items()}
 
 
 def _read(layer: Layer, name: str, produced: int | None) -> int:
@@ -155,7 +160,7 @@ def merged(workload: Workload) -> Workload:
 
     For machines whose kernels apply such operators as they store a result, and whose models charge
     ``simple_ops`` and ``special_ops`` of every layer (GPUs). Edges and coverage stay complete.
-    Raises ``ValueError`` for layers that name no input.
+    Raises ``ValueError`` for a workload without edges.
     """
     blocks = fuse(workload, "pointwise")
     owner = {
