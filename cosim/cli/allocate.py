@@ -11,6 +11,8 @@ import click
 if TYPE_CHECKING:
     from cosim.explore.allocate_network import Placed
 
+GAP_SHOWN = 1e-8
+
 _OBJECTIVE = click.option(
     "--objective",
     default="latency",
@@ -193,9 +195,9 @@ def _finish(title: str, found: Placed, csv_path: Path | None, as_json: bool) -> 
 
     solved = found.allocation
     moved = f", of it transfers {text(solved.transfer_cost)}" if solved.transfer_cost else ""
-    console.print(
-        f"{title}: {found.objective} {text(solved.objective)}{moved}; gap to the optimum {solved.gap:.1e}"
-    )
+    # Below the solver's own tolerance a gap is rounding.
+    gap = "proven optimal" if solved.gap < GAP_SHOWN else f"at most {solved.gap:.1e} above the optimum"
+    console.print(f"{title}: {found.objective} {text(solved.objective)}{moved}; {gap}")
     table = Table(box=None, pad_edge=False)
     for head in ("option", "layers", found.objective, "alone"):
         table.add_column(head, justify="left" if head == "option" else "right")

@@ -124,4 +124,4 @@ def command(
         table.add_row(*cells, more + ("<- knee" if index == front.knee else ""))
     console.print(table)
     if step > 1:
-        console.print(f"every {step}th row is shown; all of them with --csv FILE or --json")
+        console.print(f"one row in {step} is shown; all of them with --csv FILE or --json")

@@ -49,8 +49,10 @@ class Front:
         names = [n for n in self.rows[0] if n not in (*HIDDEN, *OUTPUTS, *plain, EQUAL)]
         if len(self.rows) == 1:
             return [*(n for n in names if self.rows[0][n] is not None), *plain]
-        different = [n for n in names if len({str(row[n]) for row in self.rows}) > 1]
-        return [*different, *plain]
+        # A derived parameter that repeats another column says nothing more.
+        columns = {name: tuple(str(row[name]) for row in self.rows) for name in names}
+        different = {own: name for name, own in reversed(columns.items()) if len(set(own)) > 1}
+        return [*(name for name in names if name in different.values()), *plain]
 
     def frame(self) -> pd.DataFrame:
         """The rows as a data frame."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cosim.explore.sensitivity import Sensitivity
 
 LOG_FROM = 5.0
-VISIBLE = 1.001
+VISIBLE = 1.01
 
 
 def tornado(frame: pd.DataFrame, axes: Axes) -> Axes:
@@ -45,7 +45,7 @@ def tornado(frame: pd.DataFrame, axes: Axes) -> Axes:
         axes.text(
             max(row["at_low"], row["at_high"], nominal), index, text, va="center", fontsize=7, color="#444444"
         )
-    axes.margins(x=0.22, y=0.02)
+    axes.margins(x=0.3, y=0.02)
     # The narrow bars are at the bottom, so the wider side of the line is free there.
     place = float(axes.transAxes.inverted().transform(axes.transData.transform((nominal, 0)))[0])
     axes.legend(frameon=False, fontsize=8, loc="lower left" if place > 0.5 else "lower right")

@@ -140,7 +140,7 @@ def test_allocate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert document["value"] < min(document["alone"].values())
     assert document["gap"] < 1e-6
     assert len(document["layers"]) == 59
-    assert "gap to the optimum" in call(capsys, *placed, *link)[0]
+    assert "proven optimal" in call(capsys, *placed, *link)[0]
     call(capsys, *placed, "--link", "16 GHz", code=2)
     call(capsys, "allocate", "placement", "fatnet", "gpu_rtx3090", *link, code=2)
     text, _ = call(capsys, "allocate", "memory", "fatnet", "systolic_sram", "systolic_mlc_sttram")
