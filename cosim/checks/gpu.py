@@ -1,7 +1,7 @@
 """`cosim check gpu`: the GPU model against published throughputs of whole networks.
 
-The folder holds ``*throughput*.csv`` (columns ``network, device, batch, samples_per_sec``; lines that start with
-``#`` are comments) and ``*ops*.jsonl`` or ``.jsonl.gz`` with the operators of each network (format:
+The folder holds CSV files with throughputs (columns ``network, device, batch, samples_per_sec``; lines that start
+with ``#`` are comments) and ``.jsonl`` or ``.jsonl.gz`` files with the operators of each network (format:
 :mod:`cosim.checks.gpu_records`). A device is ``<board>_<precision>_<layout>``: the board names a machine file
 ``gpu_<board>``, precision is ``amp`` or ``fp32``, layout ``nchw`` or ``nhwc``.
 
@@ -76,9 +76,9 @@ def device_of(name: str) -> Device | None:
 
 def read_throughputs(folder: Path) -> pd.DataFrame:
     """The throughput table of a folder; raises CheckInputError naming what is missing."""
-    files = sorted(folder.glob("*throughput*.csv")) if folder.is_dir() else []
+    files = sorted(folder.glob("*.csv")) if folder.is_dir() else []
     if not files:
-        raise CheckInputError(f"{folder}: found no *throughput*.csv; needs {', '.join(_NEEDED)}")
+        raise CheckInputError(f"{folder}: found no CSV file of throughputs with {', '.join(_NEEDED)}")
     frames = []
     for file in files:
         frame = pd.read_csv(file, comment="#")
@@ -91,12 +91,14 @@ def read_throughputs(folder: Path) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def _operator_files(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.jsonl"), *folder.glob("*.jsonl.gz")])
+
+
 def _networks(folder: Path) -> dict[str, RecordedNetwork]:
-    files = sorted([*folder.glob("*ops*.jsonl"), *folder.glob("*ops*.jsonl.gz")])
+    files = _operator_files(folder)
     if not files:
-        raise CheckInputError(
-            f"{folder}: found no *ops*.jsonl or *ops*.jsonl.gz with the operators of the networks"
-        )
+        raise CheckInputError(f"{folder}: found no .jsonl or .jsonl.gz with the operators of the networks")
     return {name: net for file in files for name, net in read_networks(file).items()}
 
 
@@ -171,14 +173,15 @@ def _device_rows(
 def check_gpu(folder: Path, machine: str | Path | None = None) -> CheckReport:
     """Hold the GPU model against published throughputs; see the module for the format.
 
-    A table of layer times (``*layers*.csv``, or a file) is checked layer by layer instead, on ``machine`` or on the
-    machine that its ``device`` column names.
+    A table of layer times (a file, or ``*layers*.csv`` in a folder without operators) is checked layer by layer
+    instead, on ``machine`` or on the machine that its ``device`` column names.
 
     The report is over the fit-free rows; calibrated variants are classes of their own. Devices
     without a machine file and networks without operators are named in the notes.
     Raises CheckInputError where the folder does not have the format.
     """
-    if folder.is_file() or (machine is not None) or list(folder.glob("*layers*.csv")):
+    layers = list(folder.glob("*layers*.csv")) and not _operator_files(folder)
+    if folder.is_file() or machine is not None or layers:
         return check_layers(folder, machine)
     table, networks = read_throughputs(folder), _networks(folder)
     rows: list[CheckRow] = []

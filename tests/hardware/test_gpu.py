@@ -18,6 +18,20 @@ from cosim.ir.batch import LayerBatch
 from cosim.ir.layer import Layer, mac_layer, vector_layer
 from cosim.mapping.plan import MappingDoc, make_plan
 
+LIMITS_W = {
+    "rtx2080ti": 250,
+    "rtx3090": 350,
+    "rtx4090": 450,
+    "rtx5090": 575,
+    "t4": 70,
+    "v100": 300,
+    "a100": 400,
+    "h100": 700,
+    "h200": 700,
+    "orin": 60,
+    "xavier": 30,
+}
+
 
 def machine(name: str, **overrides: str) -> Machine:
     return load_arch(name, {path.replace("__", "."): value for path, value in overrides.items()})
@@ -48,6 +62,12 @@ def costs(target: Machine, *layers: Layer, **choices: str) -> CostTable:
         ("gpu_a100", "int8", 624.0),
         ("gpu_h100", "fp16", 989.4),
         ("gpu_h200", "int8", 1979.0),
+        ("gpu_rtx5090", "fp32", 104.8),
+        ("gpu_rtx5090", "fp16", 209.5),
+        ("gpu_orin", "fp32", 5.32),
+        ("gpu_orin", "int8", 85.2),
+        ("gpu_xavier", "fp16", 11.28),
+        ("gpu_xavier", "int8", 22.56),
     ],
 )
 def test_peaks_are_those_of_the_data_sheets(name: str, precision: str, tera_flops: float) -> None:
@@ -109,10 +129,9 @@ def test_grouped_convolutions_leave_the_tensor_cores() -> None:
     assert table.action_counts["multiprocessors", "fp32_mac"].tolist() == [0.0, depthwise.macs]
 
 
-@pytest.mark.parametrize("name", ["rtx3090", "rtx2080ti", "t4", "v100", "a100", "h100", "h200", "rtx4090"])
+@pytest.mark.parametrize("name", [*LIMITS_W])
 def test_a_fully_busy_board_draws_its_power_limit_once(name: str) -> None:
     """Static power + memory at full bandwidth + multipliers at peak = the power limit, for every precision."""
-    limit_w = {"rtx3090": 350, "rtx2080ti": 250, "t4": 70, "v100": 300, "a100": 400, "h100": 700, "h200": 700}
     for precision in ("fp32", "tf32", "fp16", "int8"):
         target = machine(f"gpu_{name}", datapath__precision=precision)
         energies = target.model.energies(target.params)
@@ -124,7 +143,7 @@ def test_a_fully_busy_board_draws_its_power_limit_once(name: str) -> None:
             + float(energies.action_pj["device memory", "byte"]) * 1e-12 * float(bandwidth)
             + float(energies.action_pj["multiprocessors", f"{precision}_mac"]) * 1e-12 * peak
         )
-        assert watts == pytest.approx(limit_w.get(name, 450), rel=1e-3)
+        assert watts == pytest.approx(LIMITS_W[name], rel=1e-3)
 
 
 def resource(target: Machine, layer: Layer, name: str) -> float:
