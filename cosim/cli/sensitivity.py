@@ -85,13 +85,10 @@ def command(
     over = [spanning(machine, other, *tie) for tie in ties if other is not None]
     found = sensitivity(question, draws, seed, over)
     if plot is not None:
-        import pandas as pd
-
         from cosim.report.sensitivity_figures import tornado_figure
         from cosim.report.style import save_with_csv
 
-        frame = pd.DataFrame(found.rows()).drop(columns="ties_at")
-        for path in save_with_csv(tornado_figure(found, rows), frame, plot):
+        for path in save_with_csv(tornado_figure(found, rows), found.frame(), plot):
             click.echo(f"wrote {path}", err=True)
     if as_json:
         click.echo(json.dumps(found.to_json(), allow_nan=False))

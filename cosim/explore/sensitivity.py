@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from cosim.explore.space import sobol_points
@@ -226,6 +227,11 @@ class Sensitivity:
                 }
             )
         return rows
+
+    def frame(self) -> pd.DataFrame:
+        """The rows as a data frame, ties as text."""
+        rows = [{**row, "ties_at": " ".join(f"{value!r}" for value in row["ties_at"])} for row in self.rows()]
+        return pd.DataFrame(rows)
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``cosim sensitivity --json``."""

@@ -53,11 +53,9 @@ def tornado(frame: pd.DataFrame, axes: Axes) -> Axes:
 
 
 def tornado_figure(found: Sensitivity, rows: int) -> Figure:
-    """The widest ``rows`` swings of those that move the result at all; with a baseline a line at 1, where the two tie."""
-    import pandas as pd
-
-    moving = [row for row in found.rows() if row["factor"] > VISIBLE] or found.rows()[:1]
-    frame = pd.DataFrame(moving[:rows])
+    """The widest ``rows`` swings that move the result at all; with a baseline a line at 1, where the two tie."""
+    table = found.frame()
+    frame = table[(table["factor"] > VISIBLE) | (table.index == 0)].head(rows)
     question = found.question
     figure = new_figure(8.2, 1.3 + 0.26 * len(frame))
     axes = figure.subplots()
