@@ -1,9 +1,10 @@
 """Latency of a given mapping by ZigZag's conventions, from the transfers of every operand.
 
 Mei et al., "A Uniform Latency Model for DNN Accelerators with Diverse Architectures and Dataflows", DATE 2022,
-proceedings page 0228; rules as in the tool of January 2026 (KULeuven-MICAS/zigzag; its
-release 3.9.1 shortens loading by another rule than (7) and adds the drain of systolic arrays). Spatial factors are cut
-to integers here, while the bits that decide on double buffering keep their fractions.
+pages of the proceedings: past.date-conference.com/proceedings-archive/2022/html/0228.html; rules as in the tool of
+January 2026 (KULeuven-MICAS/zigzag; its release 3.9.1 shortens loading by another rule than (7) and adds the drain of
+systolic arrays). Spatial factors are cut to integers here, while the bits that decide on double buffering keep their
+fractions.
 
 (1)  latency = ideal + stall + onload + offload; ideal = product of the temporal loops.
 (2)  A memory holds an operand twice if the effective bits of all its operands together (bits held over the
@@ -19,9 +20,9 @@ to integers here, while the bits that decide on double buffering keep their frac
      If a window is its whole period the union is period times periods of that transfer.
 (6)  Stall of the layer = max over ports, at least 0.
 (7)  Transfers with one period, on a port of width w that needs a mean rate r for the others, share
-     max(0, (w - r) / w (ideal + stall)) cycles of the computation: the longest are cut first and alike, none below
-     the cycles for the bits that memory 1 of the operand holds. (A transfer shorter than those grows: latencies of
-     loading can come out negative, a known defect which is kept.)
+     max(0, (w - r) / w (ideal + stall)) cycles of the computation: the longest is cut down to the cycles for the bits
+     that memory 1 of its operand holds; then the next, and by as much again all before it; and so on. (Those before
+     can so fall below zero, and one that is shorter than its least grows: a known defect of the tool, kept.)
 (8)  Onload: per input and pair of levels the longer of the two transfers; over pairs whose ports serve one input
      each (d, summed), both inputs on both sides (b, summed), or on one side only (h, the outermost such pair);
      onload = min over the orders of the inputs i, j of b_i + max(b_j + h_j + d_j, h_i + d_i).
@@ -137,7 +138,7 @@ def port_stall(activities: Sequence[Activity]) -> int:
 
 
 def share_reduction(cycles: Sequence[float], least: Sequence[float], budget: float) -> list[float]:
-    """`cycles` cut by `budget` together, the longest first and alike, eq. (7)."""
+    """`cycles` cut by `budget` together, from the longest towards `least`, eq. (7)."""
     if budget <= 0:
         return list(cycles)
     order = sorted(range(len(cycles)), key=lambda index: cycles[index], reverse=True)
@@ -255,7 +256,7 @@ def _loading(
     return out
 
 
-def _onload(layer: Layer, loading: Mapping[Key, tuple[float, bool]], levels: Mapping[str, int]) -> float:
+def onload(layer: Layer, loading: Mapping[Key, tuple[float, bool]], levels: Mapping[str, int]) -> float:
     """Cycles until the inputs are where the first cycle needs them, eq. (8)."""
     apart: dict[str, float] = defaultdict(float)
     half: dict[str, float] = defaultdict(float)
@@ -320,7 +321,7 @@ def layer_cost(
         ideal_cycles=math.ceil(layer.macs / machine.units),
         temporal_cycles=cycles,
         stall_cycles=stall,
-        onload_cycles=_onload(layer, loading, levels),
+        onload_cycles=onload(layer, loading, levels),
         offload_cycles=sum(
             max(loading[out, level, "th"][0], loading[out, level + 1, "fl"][0])
             for level in range(1, levels[out])
