@@ -67,6 +67,17 @@ def converted_elems(layers: LayerBatch, elem_bytes: float, channels_last: bool) 
     return np.where(spatial, layers.x_elems, 0.0)
 
 
+def fusable(layers: LayerBatch) -> Array:
+    """1 for operators that a compiler applies as the result before them is stored, 0 elsewhere; shape (L,).
+
+    Activations, elementwise operators of one or two whole operands, and inference batch norm.
+    """
+    norms = np.array([op == "batch_norm" for op in layers.ops], dtype=np.bool_)
+    whole = (layers.x_elems == layers.y_elems) | (layers.x_elems == 2 * layers.y_elems)
+    pointwise = layers.of_class(OpClass.ACTIVATION, OpClass.ELEMENTWISE) & whole
+    return np.asarray(pointwise | norms, dtype=np.float64)
+
+
 def serial_iterations(layers: LayerBatch) -> Array:
     """Iterations, one after another, of a kernel that has one thread for each of P x Q pixels, shape (L,).
 

@@ -24,6 +24,7 @@ import numpy as np
 from cosim.components.estimate import EnergyTable, Estimate, Stage
 from cosim.components.gpu_kernels import (
     converted_elems,
+    fusable,
     grouped,
     lane_slots,
     padded_depth,
@@ -97,10 +98,13 @@ class Runtime(Spec):
     ``layout: nchw`` keeps channels outermost, so that convolutions on tensor cores rewrite their input first.
     ``widths: executed`` moves every operand at the width of the precision, ``stored`` at the width that each layer
     states (mixed precision, where norms and softmax read and write FP32).
+    ``fusion: pointwise`` applies activations, elementwise operators and inference batch norm inside the kernel before
+    them, as compilers do: no launch, and of their bytes only those of a second operand.
     """
 
     layout: Literal["nchw", "nhwc"]
     widths: Literal["executed", "stored"]
+    fusion: Literal["none", "pointwise"]
 
 
 class Host(Spec):
@@ -188,9 +192,19 @@ def _traffic(
     turned = 0.0 * x
     if tensor_cores:
         turned = converted_elems(layers, bits / 8, channels_last) * on_matrix * (bits / 8)
+    own = _own_kernel(layers, params)
+    x = np.where(own > 0, x, np.maximum(x - y, 0.0))
+    y = y * own
     kept = np.maximum(params["memory.l2_bytes"] - y, 0.0)
     read = np.maximum(x - kept, 0.0) + turned + w
     return x + w + y + 2.0 * turned, read, y + turned + 0.0 * read
+
+
+def _own_kernel(layers: LayerBatch, params: Params) -> Array:
+    """1 for layers that are launched as a kernel of their own, 0 for those fused into the one before; shape (L,)."""
+    if params.option("runtime.fusion") == "none":
+        return np.ones(layers.size)
+    return 1.0 - fusable(layers)
 
 
 class GpuModel(MachineModel):
@@ -204,7 +218,7 @@ class GpuModel(MachineModel):
     choices: ClassVar[Choices] = {"tile": ("auto", *(tile.name for tile in TILES))}
     cycle: ClassVar[str] = "one cycle of the multiprocessors at the sustained clock"
     leaves_out: ClassVar[tuple[str, ...]] = (
-        "operators are not fused: every layer of the workload is one kernel",
+        "fusion beyond pointwise operators: every other layer of the workload is one kernel",
         "split-K and stream-K schedules, Winograd and FFT convolution",
         "results found in L2 by a kernel other than the next; results overwritten there before they leave",
         "bank conflicts, occupancy limits and instruction issue inside a thread block",
@@ -227,6 +241,7 @@ class GpuModel(MachineModel):
         vector_s = _vector_s(layers, params, lane_cycles * on_lanes)
         moved, read, written = _traffic(layers, params, bits, on_matrix, channels_last)
         dram_rate = params["memory.dram_bytes_per_s"] * params["memory.dram_efficiency"]
+        own = _own_kernel(layers, params)
         gap = params["host.launch_gap_s"]
         host = params["host.eager_s"] if params.option("host.mode") == "eager" else gap
         latency_s = serial_iterations(layers) * params["memory.dram_latency_cycles"] / cycle_hz
@@ -236,9 +251,9 @@ class GpuModel(MachineModel):
             "L2": np.asarray(np.maximum(l2_bytes * on_matrix, moved) / params["memory.l2_bytes_per_s"]),
             "device memory": np.asarray((read + written) / dram_rate),
             "memory latency": np.asarray(latency_s),
-            "host": np.asarray(np.maximum(host - gap, 0.0) + np.zeros(layers.size)),
+            "host": np.asarray(np.maximum(host - gap, 0.0) * own),
         }
-        gaps = np.asarray(gap + np.zeros(layers.size))
+        gaps = np.asarray(gap * own)
         latency = gaps + np.maximum.reduce(np.broadcast_arrays(*work.values()))
         vector_macs = layers.macs * on_lanes
         actions = {
@@ -251,7 +266,7 @@ class GpuModel(MachineModel):
         actions[dense] = actions[dense] + dense_macs if dense in actions else dense_macs
         columns = {
             "waves": waves * on_matrix,
-            "launches": np.ones(layers.size),
+            "launches": own,
             "mode": tile_code * on_matrix,
             "dram_read_bytes": read,
             "dram_write_bytes": written,

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosim import load_arch
+from cosim import load_arch, load_workload
 from cosim.components.estimate import CostTable, price
 from cosim.components.gpu_launch import stream_s
 from cosim.components.gpu_tiles import TILES, tile_cost
 from cosim.hardware.load import Machine
 from cosim.ir.batch import LayerBatch
 from cosim.ir.layer import Layer, mac_layer, vector_layer
+from cosim.mapping.fusion import merged
 from cosim.mapping.plan import MappingDoc, make_plan
 
 LIMITS_W = {
@@ -223,3 +224,26 @@ def test_a_stream_takes_the_longer_of_device_and_host() -> None:
     assert stream_s(np.full(10, 10e-6), target.params) == pytest.approx(300e-6)
     replayed = machine("gpu_a100", host__mode="graph")
     assert stream_s(np.full(10, 10e-6), replayed.params) == pytest.approx(100e-6)
+
+
+def test_pointwise_fusion_agrees_with_a_merged_network() -> None:
+    """Two independent forms: the option charges a fused layer its second operand, merging rewrites the network."""
+    workload = load_workload("resnet50").with_batch(64)
+    target = machine("gpu_t4", runtime__fusion="pointwise", memory__l2_bytes="1")
+    single = costs(target, *workload.layers)
+    whole = costs(machine("gpu_t4", memory__l2_bytes="1"), *merged(workload).layers)
+    sums = [float(np.sum(t.action_counts["device memory", "byte"])) for t in (single, whole)]
+    assert sums[0] == pytest.approx(sums[1], rel=0.02)
+    launches = [float(np.sum(t.columns["launches"])) for t in (single, whole)]
+    assert launches[0] == launches[1]
+    assert float(single.latency_s.sum()) == pytest.approx(float(whole.latency_s.sum()), rel=0.1)
+
+
+def test_a_fused_activation_takes_its_operations_only() -> None:
+    layer = vector_layer("r", "relu", x_elems=1 << 24, y_elems=1 << 24)
+    target = machine("gpu_a100", runtime__fusion="pointwise")
+    assert costs(target, layer).latency_s.item() == pytest.approx(
+        (1 << 24) / (108 * 64 * 1.41e9 * 0.95), rel=0.1
+    )
+    plain = machine("gpu_a100")
+    assert costs(plain, layer).latency_s.item() > 3 * costs(target, layer).latency_s.item()
