@@ -205,7 +205,7 @@ def test_accesses_and_energy_of_the_hand_worked_product() -> None:
 def test_latency_of_the_hand_worked_product() -> None:
     cost = layer_cost(LAYER, _machine(), MAPPINGS)
     parts = (cost.temporal_cycles, cost.stall_cycles, cost.onload_cycles, cost.offload_cycles)
-    assert parts == (12, 0, 2, 2)
+    assert list(parts) == [12, 0, 2, 2]
     assert cost.latency_cycles == 16
     assert cost.ideal_cycles == 12
 
