@@ -179,7 +179,9 @@ def waterline_frame(result: Result, machine: Machine, fusion: str = "none") -> p
 
 
 def gap_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Frame of the efficiency-gap figure from :func:`efficiency_row` rows."""
+    """Frame of the efficiency figures from :func:`efficiency_row` rows."""
     import pandas as pd
 
-    return pd.DataFrame(rows)[["machine", "network", "ideal_s", "roofline_s", "actual_s", "flops_per_s"]]
+    return pd.DataFrame(rows)[
+        ["machine", "network", "ops", "ideal_s", "roofline_s", "actual_s", "flops_per_s"]
+    ]

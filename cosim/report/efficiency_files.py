@@ -9,6 +9,7 @@ from typing import Any
 from cosim.hardware.load import Machine
 from cosim.report.comparison_figures import efficiency_gap, waterline
 from cosim.report.efficiency import gap_frame, kernels_of, waterline_frame
+from cosim.report.efficiency_figures import operations_and_rate
 from cosim.report.style import new_figure, save
 from cosim.results.result import Result
 
@@ -16,7 +17,7 @@ from cosim.results.result import Result
 def write_efficiency(
     pairs: Sequence[tuple[Machine, Result, str]], rows: Sequence[dict[str, Any]], folder: Path
 ) -> Iterator[Path]:
-    """Write ``efficiency_gap`` and a waterline for every (machine, result, fusion), SVG and CSV; yields the paths."""
+    """Write the gap, operations against rate, and a waterline for every (machine, result, fusion); yields the SVGs."""
     folder.mkdir(parents=True, exist_ok=True)
     gaps = gap_frame(rows)
     drawing = new_figure(9.0, 1.4 + 0.4 * len(gaps))
@@ -24,6 +25,10 @@ def write_efficiency(
     save(drawing, folder / "efficiency_gap.svg")
     gaps.to_csv(folder / "efficiency_gap.csv", index=False, lineterminator="\n")
     yield folder / "efficiency_gap.svg"
+    drawing = new_figure(7.0, 4.4)
+    operations_and_rate(gaps, drawing.subplots())
+    save(drawing, folder / "operations_and_rate.svg")
+    yield folder / "operations_and_rate.svg"
     for machine, result, fusion in pairs:
         kernels = kernels_of(result, machine, fusion)
         if kernels.bandwidth_bytes_per_s is None:

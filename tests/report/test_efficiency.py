@@ -16,6 +16,7 @@ from cosim.ir.workload import Workload
 from cosim.mapping.fusion import Block, fuse, merged
 from cosim.report.comparison_figures import efficiency_gap, waterline
 from cosim.report.efficiency import efficiency_row, evaluated, gap_frame, kernels_of, waterline_frame
+from cosim.report.efficiency_figures import operations_and_rate
 from cosim.report.style import new_figure
 
 MACHINES = ("gpu_rtx3090", "systolic_128", "cpu_zen4", "optical4f")
@@ -166,4 +167,17 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     assert row["efficiency"] < row["efficiency_max"] <= 1
     written = {path.name for path in tmp_path.iterdir()}
     stem = "waterline-gpu_rtx3090-resnet18"
-    assert written == {"efficiency_gap.svg", "efficiency_gap.csv", f"{stem}.svg", f"{stem}.csv"}
+    both = {f"{name}.{ending}" for name in ("efficiency_gap", stem) for ending in ("svg", "csv")}
+    assert written == {*both, "operations_and_rate.svg"}
+
+
+def test_points_on_one_dotted_line_take_the_same_time() -> None:
+    """A slope of one on two logarithmic axes: rate = operations / latency, through every labelled power of ten."""
+    machine = load_arch("gpu_t4")
+    rows = [efficiency_row(evaluate(machine, name), machine) for name in ("resnet18", "vit")]
+    axes = operations_and_rate(gap_frame(rows), new_figure().subplots())
+    points = np.asarray(axes.collections[0].get_offsets())
+    np.testing.assert_allclose(points[:, 0] / points[:, 1], [row["actual_s"] for row in rows])
+    for line in axes.get_lines():
+        x, y = (np.asarray(v, dtype=float) for v in line.get_data())
+        np.testing.assert_allclose(np.log10(x / y), np.round(np.log10(x / y)), atol=1e-9)
