@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -92,3 +93,20 @@ def test_memory_does_not_grow_with_the_points(whole: tuple[Path, Path], tmp_path
     _, small = cpu_and_memory([*COSIM, "sweep", str(short), "--out", str(tmp_path / "small")])
     _, large = cpu_and_memory([*COSIM, "sweep", str(whole[0]), "--out", str(tmp_path / "large")])
     assert large < 1.1 * small
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_interrupt_keeps_what_is_finished(whole: tuple[Path, Path], tmp_path: Path, jobs: int) -> None:
+    command = [*COSIM, "sweep", str(whole[0]), "--out", str(tmp_path / "out"), "--jobs", str(jobs)]
+    process = subprocess.Popen(
+        command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 20
+    while not list((tmp_path / "out" / "shards").glob("[0-9]*")) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=30)
+    assert process.returncode == 130, message
+    assert "interrupted; finished tasks are kept" in message
+    assert "Traceback" not in message
+    assert 0 < len(list((tmp_path / "out" / "shards").glob("[0-9]*"))) < 40
