@@ -9,10 +9,11 @@ import numpy as np
 
 from cosim.components.estimate import CostTable, price
 from cosim.components.params import Params
-from cosim.engine import load_arch
+from cosim.engine import load_arch, load_workload
 from cosim.hardware.load import Machine
 from cosim.ir.batch import LayerBatch
 from cosim.ir.layer import Layer
+from cosim.ir.ops import OpClass
 from cosim.mapping.plan import MappingDoc, make_plan
 
 
@@ -48,3 +49,23 @@ def frames(found: Machine, layers: Sequence[Layer], choices: Mapping[str, str]) 
 def with_values(found: Machine, values: Mapping[str, float]) -> Params:
     """The machine's parameters with numbers replaced."""
     return found.params.with_values(dict(values))
+
+
+def latency_by_kernel_s(found: Machine, layers: Sequence[Layer], dense: str, depthwise: str) -> float:
+    """Time of a network on a processor with one kernel for products and one for depthwise convolutions."""
+    groups: dict[str, list[Layer]] = {}
+    for layer in layers:
+        kernel = "auto"
+        if layer.is_mac:
+            kernel = depthwise if layer.op_class is OpClass.DEPTHWISE_CONV else dense
+        groups.setdefault(kernel, []).append(layer)
+    return sum(latency_s(found, group, {"kernel": kernel}) for kernel, group in groups.items())
+
+
+def convolutions(workload: str) -> list[Layer]:
+    """Dense convolutions of a shipped workload."""
+    return [layer for layer in load_workload(workload) if layer.op_class is OpClass.CONV]
+
+
+BARE = ("runtime.name=bare", "runtime.operands=warm", "runtime.graph=standalone")
+"""Settings of a processor that runs a kernel in a loop: no library, operands in the caches."""

@@ -97,3 +97,92 @@ def _block(name: str, shape: VitShape, last: str) -> tuple[list[Layer], str]:
 def one_layer(layer: Layer) -> Workload:
     """A network of one layer."""
     return Workload(layer.name, (layer,), outputs=(layer.name,))
+
+
+class _Chain:
+    """Layers one after the other, with the size of the map between them."""
+
+    def __init__(self, side: int) -> None:
+        self.side, self.channels = side, 3
+        self.layers: list[Layer] = []
+        self.last = "x"
+
+    def conv(self, filters: int, kernel: int = 1, stride: int = 1) -> None:
+        """A "same" convolution and its ReLU (batch normalisation folded)."""
+        self._add("conv", stride, kernel, K=filters, C=self.channels)
+        self.channels = filters
+
+    def depthwise(self, stride: int) -> None:
+        """A 3 x 3 depthwise convolution and its ReLU."""
+        self._add("depthwise_conv", stride, 3, G=self.channels)
+
+    def _add(self, op: str, stride: int, kernel: int, K: int = 1, C: int = 1, G: int = 1) -> None:
+        out, half = self.side // stride, kernel // 2
+        name = f"layer{len(self.layers)}"
+        layer = mac_layer(
+            name, op, G=G, K=K, C=C, P=out, Q=out, R=kernel, S=kernel, H=self.side, W=self.side,
+            stride=(stride, stride), padding=(half, half, half, half), bias=True, inputs=(self.last,),
+        )  # fmt: skip
+        self.layers.append(layer)
+        self.side = out
+        self.vector(f"{name}.relu", "relu", layer.y_elems, layer.y_elems, name)
+
+    def vector(self, name: str, op: str, x_elems: int, y_elems: int, *sources: str, taps: int = 1) -> None:
+        """A layer without multiply-accumulates, which the next one reads."""
+        self.layers.append(
+            vector_layer(name, op, x_elems=x_elems, y_elems=y_elems, taps=taps, inputs=sources)
+        )
+        self.last = name
+
+    def bottleneck(self, width: int, stride: int, project: bool) -> None:
+        """1 x 1, 3 x 3, 1 x 1 with a shortcut, projected where sizes differ (He et al., figure 5)."""
+        channels, side, shortcut = self.channels, self.side, self.last
+        self.conv(width)
+        self.conv(width, 3, stride)
+        self.conv(4 * width)
+        branch = self.last
+        if project:
+            self.channels, self.side, self.last = channels, side, shortcut
+            self.conv(4 * width, 1, stride)
+            shortcut = self.last
+        elems = 4 * width * self.side**2
+        self.vector(f"add{len(self.layers)}", "add", 2 * elems, elems, branch, shortcut)
+
+    def done(self, name: str, classes: int = 1000) -> Workload:
+        """Global average, a linear layer, and the network."""
+        self.vector("pool", "global_avg_pool", self.channels * self.side**2, self.channels, self.last)
+        head = mac_layer("head", "linear", C=self.channels, K=classes, bias=True, inputs=("pool",))
+        return Workload(name, (*self.layers, head), inputs={"x": (1, 3, 224, 224)}, outputs=("head",))
+
+
+def mobilenet_v1() -> Workload:
+    """MobileNet 1.0 at 224 pixels (Howard et al., arXiv 1704.04861, table 1): 569 M multiply-accumulates."""
+    net = _Chain(224)
+    net.conv(32, 3, 2)
+    shapes = (
+        (64, 1),
+        (128, 2),
+        (128, 1),
+        (256, 2),
+        (256, 1),
+        (512, 2),
+        *[(512, 1)] * 5,
+        (1024, 2),
+        (1024, 1),
+    )
+    for filters, stride in shapes:
+        net.depthwise(stride)
+        net.conv(filters)
+    return net.done("mobilenet_v1")
+
+
+def resnet_v1(blocks: tuple[int, int, int, int]) -> Workload:
+    """Bottleneck ResNet at 224 pixels (He et al., arXiv 1512.03385, table 1); strides in the 3 x 3 convolutions."""
+    net = _Chain(224)
+    net.conv(64, 7, 2)
+    net.vector("maxpool", "max_pool", 64 * 112**2, 64 * 56**2, net.last, taps=9)
+    net.side = 56
+    for stage, count in enumerate(blocks):
+        for index in range(count):
+            net.bottleneck(64 << stage, 2 if stage and not index else 1, project=not index)
+    return net.done(f"resnet_v1_{3 * sum(blocks) + 2}")

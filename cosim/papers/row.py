@@ -15,6 +15,7 @@ STATUS_MEANINGS: dict[str, str] = {
     "not reproduced": "outside its interval or tolerance, or nothing computed; the note says by how much, or which "
     "facts are missing",
 }
+STEPS_PERCENT = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 25.0)
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,13 @@ def within(
     tolerance: float,
     note: str = "",
 ) -> PaperRow:
-    """An untuned row with a relative tolerance, which its status states."""
+    """An untuned row; its status states the smallest of :data:`STEPS_PERCENT` that holds it, ``tolerance`` at most."""
     ratio = simulated / published
-    if abs(ratio - 1.0) <= tolerance:
-        return PaperRow(
-            paper, what, where, published, simulated, unit, ratio, f"within {100 * tolerance:g} %", note
-        )
+    off_percent = 100 * abs(ratio - 1.0)
+    if off_percent <= 100 * tolerance:
+        step = min((step for step in STEPS_PERCENT if step >= off_percent), default=100 * tolerance)
+        status = f"within {min(step, 100 * tolerance):g} %"
+        return PaperRow(paper, what, where, published, simulated, unit, ratio, status, note)
     return not_reproduced(paper, what, where, published, simulated, unit, note)
 
 
