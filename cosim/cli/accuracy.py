@@ -249,7 +249,7 @@ def show(document: dict[str, Any]) -> None:
     age = document["errors"] == "retention"
     for name in (
         "protection",
-        "age [s]" if age else "rate",
+        "age, s" if age else "rate",
         "mean",
         "95 % interval",
         "5 % quantile",

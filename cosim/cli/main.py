@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "measure": ("cosim.cli.measure", "This machine as a machine file and a table of layer times."),
     "check": ("cosim.cli.check", "Hold the models against a folder of reference data."),
     "accuracy": ("cosim.cli.accuracy", "A trained network under this machine's errors, with intervals."),
+    "memory": ("cosim.cli.memory", "What encodings save in a weight memory; buffers compared; records."),
     "import-memory": ("cosim.cli.import_memory", "Output of CACTI, NVSim, DESTINY, NVMExplorer to a record."),
 }
 
