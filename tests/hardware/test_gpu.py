@@ -157,6 +157,9 @@ def test_channels_outermost_rewrites_the_input_once() -> None:
     planes, last = (machine("gpu_t4", runtime__layout=layout) for layout in ("nchw", "nhwc"))
     more = resource(planes, layer, "device memory") - resource(last, layer, "device memory")
     assert more == pytest.approx(2 * layer.x_elems * 2 / (320e9 * 0.9))
+    point = mac_layer("p", "conv", N=64, K=64, C=64, P=56, Q=56)
+    through = resource(planes, point, "L2") * 1.27e12
+    assert through == pytest.approx(2 * (3 * point.x_elems + point.w_elems + point.y_elems))
     in_fp32 = [machine("gpu_t4", runtime__layout=x, datapath__precision="fp32") for x in ("nchw", "nhwc")]
     assert resource(in_fp32[0], layer, "device memory") == resource(in_fp32[1], layer, "device memory")
 
