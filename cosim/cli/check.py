@@ -45,3 +45,5 @@ def command(kind: str, path: Path, as_json: bool, worst: int, arch: str | None) 
     console = render.console()
     for table in tables(document, worst):
         console.print(table)
+    for note in document.get("notes", ()):
+        console.print(f"note: {note}")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from cosim.results.comparison import Comparison
 
 
 @click.command("compare")
@@ -51,6 +55,11 @@ def command(
     if as_json:
         click.echo(json.dumps(comparison.to_json(), allow_nan=False))
         return
+    show(comparison, batch)
+
+
+def show(comparison: Comparison, batch: int) -> None:
+    """Print the table of a comparison, its geometric means and what could not be run."""
     from rich.table import Table
 
     from cosim.cli import render

@@ -119,12 +119,27 @@ def command(
         transforms=transforms,
         seed=seed,
     )
-    written: tuple[Path, ...] = ()
     found = None
+    written: tuple[Path, ...] = ()
     if simulate or trace is not None:
         from cosim.cli.simulate import simulate_result
 
         found, written = simulate_result(result, images, in_flight, max_tiles, trace)
+    written += write_files(result, out, plot)
+    if as_json:
+        document = result.to_json() | ({"simulation": found.to_json()} if found else {})
+        click.echo(json.dumps(document, allow_nan=False))
+    else:
+        show(result, show_layers)
+        if found is not None:
+            show_simulation(found)
+    for path in written:
+        click.echo(f"wrote {path}", err=True)
+
+
+def write_files(result: Result, out: Path | None, plot: Path | None) -> tuple[Path, ...]:
+    """Write the result folder and the picture that were asked for; returns what was written."""
+    written: tuple[Path, ...] = ()
     if out is not None:
         from cosim.results.files import write_result
 
@@ -135,17 +150,7 @@ def command(
 
         save(result_figure(result), plot)
         written += (plot,)
-    if as_json:
-        document = result.to_json()
-        if found is not None:
-            document["simulation"] = found.to_json()
-        click.echo(json.dumps(document, allow_nan=False))
-    else:
-        show(result, show_layers)
-        if found is not None:
-            show_simulation(found)
-    for path in written:
-        click.echo(f"wrote {path}", err=True)
+    return written
 
 
 def show_simulation(found: Simulation) -> None:
