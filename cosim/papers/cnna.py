@@ -7,6 +7,8 @@ Sources: Bjerge et al., arXiv 2004.13075 (abstract); board log and simulations, 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cosim.components.fpga_resources import bram18_count
@@ -15,7 +17,11 @@ from cosim.ir.batch import Array, LayerBatch
 from cosim.ir.layer import Layer, mac_layer, vector_layer
 from cosim.mapping.fpga_cnna import CnnaBuild, DesignPoint, design_space, lay_out, simulated_test_cycles
 from cosim.mapping.plan import make_plan
-from cosim.papers.row import PaperRow, Scenario, below, exact, fitted, within
+from cosim.papers._figures import lines_figure
+from cosim.papers.row import PaperRow, Scenario, below, exact, fitted, missing, within
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SCENARIO = Scenario(
     title="Bjerge et al., A generic and efficient convolutional neural network accelerator, arXiv 2004.13075",
@@ -174,4 +180,22 @@ def _fitted_rows(layers_ms: Array) -> list[PaperRow]:
 def ROWS() -> list[PaperRow]:
     """Counts, untuned bounds, the simulated design space, resources, and the fitted machine."""
     rows = _word_rows() + _simulation_rows() + _resource_rows()
+    rows.append(
+        missing("cnna", "accuracy of 16-bit fixed point (Q2.14) beside floating point", "table", None, "1",
+                "the table of the paper; the artefact holds training curves of two heads as plots")
+    )  # fmt: skip
     return rows + _untuned_rows(layer_ms("ultra96_cnna16")) + _fitted_rows(layer_ms("ultra96_cnna16_fitted"))
+
+
+def figure(rows: list[PaperRow]) -> Figure:
+    """The design space: time of the first test over the elements of a build, as simulated by the authors and here."""
+    series: dict[str, list[float]] = {}
+    batch = LayerBatch.from_layers([_conv(64, 64, 16, "test")])
+    for (width, dma, out), (published, _) in list(SIMULATED_US.items())[:4]:
+        label = f"{width} bits, {dma}-bit DMA, {out} packets"
+        series[f"published, {label}"] = list(published)
+        series[f"simulated, {label}"] = [
+            float(simulated_test_cycles(batch, DesignPoint(width, dma, elements, out))[0]) * TEST_BENCH_US
+            for elements in ELEMENTS
+        ]
+    return lines_figure("CNNA: 64 filters on 16 x 16 x 64", ("elements", ELEMENTS), "us", series, log="xy")
