@@ -37,7 +37,15 @@ BENCHES: dict[str, Bench] = {
     "sweep_two_processes": Bench(
         "cosim.bench.explore:sweep_two_processes", "a sweep in two processes, paired with one"
     ),
-    "pareto_1e6x3": Bench("cosim.bench.explore:pareto_1e6x3", "front of a million points in three objectives"),
+    "pareto_1e6x3": Bench(
+        "cosim.bench.explore:pareto_1e6x3", "front of a million points in three objectives"
+    ),
+    "optical_frames": Bench(
+        "cosim.noise.optical_bench:optical_frames", "frames a second through the 4f value model"
+    ),
+    "optical_resnet18": Bench(
+        "cosim.noise.optical_bench:optical_resnet18", "one ResNet-18 forward pass through the 4f value model"
+    ),
     "inject_uniform_1e-4": Bench(
         "cosim.noise.bench:inject_uniform_1e_4", "bit errors at 1e-4, stored bits a second"
     ),
