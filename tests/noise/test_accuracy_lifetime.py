@@ -59,7 +59,7 @@ def test_refresh_power_of_edram() -> None:
 
 def test_unknown_stays_unknown() -> None:
     assert upkeep(load_technology("sram_22_lstp"), 2**19) is None
-    with pytest.raises(TechnologyError, match="reliability.thermal_stability"):
+    with pytest.raises(TechnologyError, match=r"reliability.thermal_stability"):
         residence_failure(load_technology("reram_22"), 1.0)
     with pytest.raises(ValueError, match="need traffic"):
         rewrites_per_inference(1.0, 0.0)
