@@ -88,14 +88,14 @@ def search_tables(shape: Shape, streams: tuple[Stream, ...]) -> Tables:
         coef=shape.coef,
         space=np.array([stream.space for stream in streams], np.int64),
         done=np.array([row + [0] * (most - len(row)) for row in lists]) / shape.size[:, None],
-        partner=_partners(shape),
+        partner=window_partners(shape),
         inside=_inside(shape, shape.kind == HARD),
         still=_inside(shape, shape.kind != IRRELEVANT),
         windows=(shape.kind >= 0).any(axis=1).astype(np.int64),
     )
 
 
-def _partners(shape: Shape) -> IntArray:
+def window_partners(shape: Shape) -> IntArray:
     """The other dimension of every window, -1 where there is none, (S, D)."""
     kind = shape.kind
     partner = np.full(kind.shape, -1, np.int64)
