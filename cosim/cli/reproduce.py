@@ -68,7 +68,7 @@ def command(
     if as_json:
         click.echo(json.dumps(_document(found), allow_nan=False))
     elif markdown:
-        click.echo(_markdown(found))
+        click.echo(markdown_table(found))
     else:
         _show(found, len(chosen) == 1 if notes is None else notes)
 
@@ -95,7 +95,7 @@ def _document(found: dict[str, list[PaperRow]]) -> dict[str, object]:
     return {"schema": 1, "rows": rows, "scenarios": {name: scenario_of(name).to_json() for name in found}}
 
 
-def _markdown(found: dict[str, list[PaperRow]]) -> str:
+def markdown_table(found: dict[str, list[PaperRow]]) -> str:
     """One line for each result: how many rows of each status."""
     from cosim.papers import scenario_of
     from cosim.papers.row import STATUS_MEANINGS

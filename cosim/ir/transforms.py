@@ -47,7 +47,7 @@ TRANSFORMS: Mapping[str, TransformInfo] = {
     "prune_tokens": TransformInfo(
         prune_tokens, "prune_tokens:0.7,blocks=4+7+10",
         "keep this share of a transformer's tokens after some blocks, the others fused into one (EViT)",
-        ("blocks", "fused"),
+        ("blocks", "fused", "drop"),
     ),
     "partial_conv": TransformInfo(
         partial_conv, "partial_conv:0.25", "dense spatial convolutions work on this share of their channels"

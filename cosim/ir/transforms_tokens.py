@@ -4,6 +4,9 @@ EViT (Liang et al., ICLR 2022, arXiv 2202.07800): of the N image tokens those wi
 class token are kept, ceil(keep * N) of them; the others are fused into one, weighted by their attention; the
 class token always stays. The change happens between the attention and the MLP of a block, by default after the
 first quarter, half and three quarters of the blocks (4th, 7th and 10th of 12), as published.
+
+With ``drop=N`` every named block merges N tokens into the others instead, so that no fused token is added (ToMe,
+Bolya et al., ICLR 2023, arXiv 2210.09461; MCTF, Lee et al., CVPR 2024, arXiv 2403.10030).
 """
 
 from __future__ import annotations
@@ -27,8 +30,14 @@ def kept_tokens(tokens: int, keep: Fraction, fused: bool) -> int:
 
 
 def prune_tokens(workload: Workload, arguments: Arguments) -> tuple[Layer, ...]:
-    """``prune_tokens:KEEP[,blocks=4+7+10][,fused=yes|no]``; blocks count from 1."""
-    keep, fused = arguments.share(), arguments.word("fused", ("yes", "no")) == "yes"
+    """``prune_tokens:KEEP[,blocks=4+7+10][,fused=yes|no]`` or ``prune_tokens:drop=16,blocks=2-12``; blocks from 1."""
+    drop = arguments.whole("drop", 1) if "drop" in arguments.settings else 0
+    if drop and (arguments.value or "fused" in arguments.settings):
+        raise TransformError(
+            f"{arguments}: drop merges tokens into others; allowed beside it is blocks alone"
+        )
+    keep = ONE if drop else arguments.share()
+    fused = not drop and arguments.word("fused", ("yes", "no")) == "yes"
     scores = [i for i, layer in enumerate(workload.layers) if _is_scores(layer)]
     if not scores:
         raise TransformError(f"{arguments}: {workload.name} has no attention (a product of two computed operands, "
@@ -37,7 +46,7 @@ def prune_tokens(workload: Workload, arguments: Arguments) -> tuple[Layer, ...]:
     _require_global(workload, scores, tokens, arguments)
     ends = [_end_of_attention(workload.layers, i, tokens) for i in scores]
     cut_after = {ends[b - 1]: b for b in _blocks(arguments, len(scores))}
-    return _Pruner(tokens, keep, fused).run(workload.layers, cut_after)
+    return _Pruner(tokens, keep, fused, drop).run(workload.layers, cut_after)
 
 
 def _is_scores(layer: Layer) -> bool:
@@ -61,12 +70,16 @@ def _blocks(arguments: Arguments, depth: int) -> list[int]:
     text = arguments.settings.get("blocks")
     if text is None:
         return sorted({depth * part // 4 + 1 for part in (1, 2, 3)})
-    words = text.split("+")
-    if any(not word.isdigit() or not 1 <= int(word) <= depth for word in words):
-        raise TransformError(
-            f"{arguments}: blocks: found {text!r}, allowed numbers from 1 to {depth} joined by '+'"
-        )
-    return sorted({int(word) for word in words})
+    chosen: set[int] = set()
+    for word in text.split("+"):
+        first, dash, last = word.partition("-")
+        ends = (first, last if dash else first)
+        if any(not end.isdigit() or not 1 <= int(end) <= depth for end in ends):
+            raise TransformError(
+                f"{arguments}: blocks: found {text!r}, allowed numbers from 1 to {depth}, or ranges a-b, joined by '+'"
+            )
+        chosen |= set(range(int(ends[0]), int(ends[1]) + 1))
+    return sorted(chosen)
 
 
 def _end_of_attention(layers: tuple[Layer, ...], scores: int, tokens: int) -> str:
@@ -80,8 +93,8 @@ def _end_of_attention(layers: tuple[Layer, ...], scores: int, tokens: int) -> st
 class _Pruner:
     """Walks the layers in order; knows how many tokens every tensor has."""
 
-    def __init__(self, tokens: int, keep: Fraction, fused: bool) -> None:
-        self.tokens, self.keep, self.fused = tokens, keep, fused
+    def __init__(self, tokens: int, keep: Fraction, fused: bool, drop: int) -> None:
+        self.tokens, self.keep, self.fused, self.drop = tokens, keep, fused, drop
         self.now = tokens
         self.renamed: dict[str, str] = {}
 
@@ -92,20 +105,23 @@ class _Pruner:
             new = self._shrunk(replace(layer, inputs=inputs))
             done.append(new)
             if layer.name in cut_after:
-                before, self.now = self.now, kept_tokens(self.now, self.keep, self.fused)
+                before, self.now = self.now, self._left()
                 if self.now < before:
                     done.append(self._gather(new, before))
                     self.renamed[layer.name] = done[-1].name
         return tuple(done)
 
+    def _left(self) -> int:
+        return max(1, self.now - self.drop) if self.drop else kept_tokens(self.now, self.keep, self.fused)
+
     def _gather(self, layer: Layer, before: int) -> Layer:
-        """Picking the kept tokens; the fused one is a weighted sum of the others, counted as their elements."""
+        """Picking the kept tokens; what is fused or merged is a weighted sum, counted by its elements."""
         width = layer.y_elems // before
         gather = vector_layer(
             f"{layer.name}.kept_tokens", "gather", x_elems=layer.y_elems, y_elems=width * self.now,
             N=layer.N, inputs=(layer.name,), module=layer.module,
         )  # fmt: skip
-        dropped = before - self.now + 1 if self.fused else 0
+        dropped = before - self.now + (1 if self.fused else 0) if self.fused or self.drop else 0
         return replace(
             gather,
             simple_ops=2 * width * dropped,

@@ -15,6 +15,7 @@ from functools import cache
 from math import floor
 
 from cosim.papers import row
+from cosim.papers._digits import accuracy
 from cosim.papers._machines import latency_s, machine
 from cosim.papers._networks import VitShape, vit
 from cosim.papers.row import PaperRow, bracketed, missing
@@ -140,6 +141,17 @@ def ROWS() -> list[PaperRow]:
         missing(PAPER, "accuracy on CIFAR-100, valid padding", "summary of the experiments", 0.63, "1",
                 "layers, training schedule and data; the shipped network's choices are its own")
     )  # fmt: skip
+    for name, network in (
+        ("valid padding, which is a linear layer", "vit"),
+        ("same padding", "convsharevit"),
+    ):
+        facts = "the published accuracies by padding; CIFAR-100 training"
+        try:
+            found = accuracy(network)
+        except ModuleNotFoundError as error:
+            facts, found = f"{facts}; {error}", None
+        what = f"accuracy on scikit-learn's digits, {name}"
+        rows.append(missing(PAPER, what, "abstract (valid better than same)", None, "1", facts, found))
     return rows
 
 

@@ -163,10 +163,22 @@ def test_kept_tokens() -> None:
     assert kept_tokens(3, Fraction(1), True) == 3
 
 
+def test_merging_tokens_by_hand() -> None:
+    """Three merged in each block: 11, then 8, then 5; no token is added, and the sums are counted."""
+    after = {
+        layer.name: layer for layer in apply_transforms(two_blocks(), ["prune_tokens:drop=3,blocks=1-2"])
+    }
+    assert [after[name].P for name in ("a.context", "a.mlp", "b.context", "b.mlp")] == [11, 8, 8, 5]
+    assert after["a.add.kept_tokens"].simple_ops == 2 * 16 * 3
+    assert apply_transforms(two_blocks(), ["prune_tokens:drop=20,blocks=1"]).layers[-1].y_elems == 16
+    with pytest.raises(TransformError, match="allowed beside it is blocks alone"):
+        apply_transforms(two_blocks(), ["prune_tokens:0.5,drop=3"])
+
+
 def test_prune_tokens_refusals() -> None:
     with pytest.raises(TransformError, match="has no attention"):
         apply_transforms(small_cnn(), ["prune_tokens:0.5"])
-    with pytest.raises(TransformError, match="allowed numbers from 1 to 2"):
+    with pytest.raises(TransformError, match="allowed numbers from 1 to 2, or ranges"):
         apply_transforms(two_blocks(), ["prune_tokens:0.5,blocks=3"])
     window = replace(two_blocks().layers[4], P=5, K=5)
     layers = tuple(window if layer.name == window.name else layer for layer in two_blocks())

@@ -1,19 +1,32 @@
-"""Write down what every row says now: `python -m tests.papers.pin`. A change belongs in the commit that causes it."""
+"""Write down what every row says now, and the table of the page: `python -m tests.papers.pin`.
+
+A change belongs in the commit that causes it.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from cosim.cli.reproduce import markdown_table
 from cosim.papers import papers, rows_of
+from cosim.papers.row import PaperRow
+from cosim.spec.locate import ROOT
 
 PINNED = Path(__file__).with_name("statuses.txt")
+PAGE = ROOT / "docs" / "papers.md"
+BEGIN, END = "<!-- table -->\n", "<!-- end of table -->"
 
 
-def lines() -> list[str]:
+def all_rows() -> dict[str, list[PaperRow]]:
+    """Rows of every result."""
+    return {name: rows_of(name) for name in papers()}
+
+
+def lines(found: dict[str, list[PaperRow]]) -> list[str]:
     """One line a row: result, quantity, status; for brackets whether they hold."""
-    found = []
-    for name in papers():
-        for row in rows_of(name):
+    written = []
+    for name, rows in found.items():
+        for row in rows:
             held = ""
             if row.status == "bracketed":
                 held = (
@@ -21,9 +34,17 @@ def lines() -> list[str]:
                     if row.note.endswith("does not hold the published value")
                     else " (holds)"
                 )
-            found.append(f"{name} | {row.what} | {row.status}{held}")
-    return found
+            written.append(f"{name} | {row.what} | {row.status}{held}")
+    return written
+
+
+def page_with_table(text: str, table: str) -> str:
+    """The page with what is between the two marks replaced."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}{table}\n{END}{rest.split(END)[1]}"
 
 
 if __name__ == "__main__":
-    PINNED.write_text("\n".join(lines()) + "\n", encoding="utf-8")
+    now = all_rows()
+    PINNED.write_text("\n".join(lines(now)) + "\n", encoding="utf-8")
+    PAGE.write_text(page_with_table(PAGE.read_text(encoding="utf-8"), markdown_table(now)), encoding="utf-8")

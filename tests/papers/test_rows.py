@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cosim.cli.reproduce import command
+from cosim.cli.reproduce import command, markdown_table
 from cosim.papers import figure_of, papers, rows_of, scenario_of
 from cosim.papers.row import STATUS_MEANINGS, PaperRow
 from cosim.spec.locate import ROOT
 from cosim.spec.sources import load_sources
-from tests.papers.pin import PINNED, lines
+from tests.papers.pin import PAGE, PINNED, all_rows, lines, page_with_table
 
 ALL = papers()
 KEYS = {"paper", "what", "where", "published", "simulated", "unit", "ratio", "status", "note", "interval"}
@@ -22,14 +22,19 @@ KEYS = {"paper", "what", "where", "published", "simulated", "unit", "ratio", "st
 
 @pytest.fixture(scope="module")
 def rows() -> dict[str, list[PaperRow]]:
-    return {name: rows_of(name) for name in ALL}
+    return all_rows()
 
 
-def test_every_status_is_pinned() -> None:
+def test_every_status_is_pinned(rows: dict[str, list[PaperRow]]) -> None:
     """A status that moves is a result that moved: `python -m tests.papers.pin` writes the new ones down."""
     pinned = PINNED.read_text(encoding="utf-8").splitlines()
-    difference = "\n".join(unified_diff(pinned, lines(), "pinned", "now", lineterm="", n=0))
+    difference = "\n".join(unified_diff(pinned, lines(rows), "pinned", "now", lineterm="", n=0))
     assert not difference, difference
+
+
+def test_the_page_shows_the_table(rows: dict[str, list[PaperRow]]) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text == page_with_table(text, markdown_table(rows)), "run `python -m tests.papers.pin`"
 
 
 @pytest.mark.parametrize("name", ALL)
