@@ -85,6 +85,26 @@ def _sources() -> Rows:
     return [{"key": s.key, "source": str(s)} for s in entries.values()]
 
 
+def _validation() -> Rows:
+    """Errors of the models against reference data, as measured when the registry was written."""
+    from cosim.spec.locate import ROOT
+
+    path = ROOT / "reports" / "validation.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return [
+        {
+            "kind": str(row["machine_kind"]),
+            "against": str(row["against"]),
+            "class": str(row["class"]),
+            "cases": str(row["cases"]),
+            "exact": str(row["exact"]),
+            "MAPE": f"{row['mape_pct']:.1f} %",
+            "Spearman": f"{row['spearman']:.3f}",
+        }
+        for row in document["rows"]
+    ]
+
+
 TOPICS: dict[str, Callable[[], Rows]] = {
     "archs": _archs,
     "workloads": _workloads,
@@ -92,6 +112,7 @@ TOPICS: dict[str, Callable[[], Rows]] = {
     "columns": _columns,
     "ops": _ops,
     "sources": _sources,
+    "validation": _validation,
 }
 
 
@@ -99,7 +120,7 @@ TOPICS: dict[str, Callable[[], Rows]] = {
 @click.argument("topic", type=click.Choice(list(TOPICS)))
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
 def command(topic: str, as_json: bool) -> None:
-    """List machines, workloads, kinds, columns, operators or sources."""
+    """List machines, workloads, kinds, columns, operators, sources, or the measured errors of the models."""
     rows = TOPICS[topic]()
     if as_json:
         click.echo(json.dumps({"schema": 1, topic: rows}))
@@ -110,7 +131,12 @@ def command(topic: str, as_json: bool) -> None:
 
     table = Table(box=None, pad_edge=False)
     for name in rows[0] if rows else ["nothing found"]:
-        table.add_column(name, justify="right" if name in ("layers", "macs", "params") else "left")
+        table.add_column(
+            name,
+            justify="right"
+            if name in ("layers", "macs", "params", "cases", "exact", "MAPE", "Spearman")
+            else "left",
+        )
     for row in rows:
         table.add_row(*row.values())
     render.console().print(table)
