@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.ir.layer import Layer, mac_layer, vector_layer
-from cosim.ir.transforms import TRANSFORMS, TransformError, apply_transforms, parse_transform
+from cosim.ir.transforms import (
+    TRANSFORMS,
+    TransformError,
+    apply_transforms,
+    parse_transform,
+    split_reference,
+)
 from cosim.ir.transforms_tokens import kept_tokens
 from cosim.ir.workload import Workload
 
@@ -264,6 +270,16 @@ def test_composition_is_in_order_and_recorded() -> None:
     assert both.coverage.macs_share == 1.0
     assert sum(row.macs for row in both.coverage.operators) == both.macs
     assert both.layers == apply_transforms(small_cnn(), ["bits:w4a8", "prune_channels:0.5"]).layers
+
+
+def test_references_with_transforms() -> None:
+    """The name of a transformed network leads back to it; pluses inside settings and file names stay."""
+    assert split_reference("resnet18") == ("resnet18", ())
+    assert split_reference("a+b.yaml") == ("a+b.yaml", ())
+    assert split_reference("vit+prune_tokens:0.7,blocks=4+7+10+bits:w4a8+share_kernels") == (
+        "vit",
+        ("prune_tokens:0.7,blocks=4+7+10", "bits:w4a8", "share_kernels"),
+    )
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)

@@ -218,6 +218,6 @@ def test_bypass_hands_accesses_on(jit: bool, monkeypatch: pytest.MonkeyPatch) ->
     entries = np.array([[1.0, 1.0, 640.0, 0.0], [1.0, 1.0, 320.0, 0.0], [1.0, 1.0, 64.0, 0.0]])
     counts = loopnest_levels.accesses(
         array(4, 16, 64), array(64, 64, 64), np.zeros(3), entries, array(0, 1, 2, 3), array(1, 1, 1),
-        array(1, 1, 1), array(1, 0, 1), 0, 1, 0,
+        array(1, 1, 1), array(1, 0, 1), 0, 1, 0, 1,
     )  # fmt: skip
     assert counts[:, :3].tolist() == [[640, 320, 0], [0, 0, 0], [320, 0, 0]]

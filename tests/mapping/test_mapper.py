@@ -155,7 +155,8 @@ def test_two_levels_equal_exhaustive_search(
 
 
 @pytest.mark.parametrize(
-    ("sizes", "stride", "large", "small"), [((2, 2, 2, 2), 1, 9, 6), ((2, 1, 4, 3), 2, 20, 5), ((1, 2, 4, 2), 1, 8, 30)]
+    ("sizes", "stride", "large", "small"),
+    [((2, 2, 2, 2), 1, 9, 6), ((2, 1, 4, 3), 2, 20, 5), ((1, 2, 4, 2), 1, 8, 30)],
 )
 def test_three_levels_equal_exhaustive_search(
     sizes: tuple[int, int, int, int], stride: int, large: int, small: int

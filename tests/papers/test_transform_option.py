@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cosim.engine import evaluate
+from cosim.engine import evaluate, load_workload
 from cosim.ir.transforms import TransformError
 from cosim.spec.locate import ROOT
 
@@ -28,6 +28,14 @@ def test_the_manifest_records_transforms_in_order() -> None:
     document = json.loads(done.stdout)
     assert document["manifest"]["workload"]["transforms"] == ["prune_channels:0.5", "bits:8"]
     assert document["totals"]["macs"] < 0.27 * 1814073344
+
+
+def test_a_reference_carries_transforms() -> None:
+    """What a transformed network is called can be asked for wherever a workload is: sweeps, compare, map."""
+    given = load_workload("resnet18+prune_channels:0.5+bits:8")
+    assert given.name == "resnet18+prune_channels:0.5+bits:8"
+    same = evaluate("systolic_128", "resnet18", transforms=("prune_channels:0.5", "bits:8"))
+    assert given.layers == same.workload.layers
 
 
 def test_bad_transforms_are_refused() -> None:
