@@ -104,7 +104,13 @@ def bypass(
 
 @njit(cache=True)
 def _outputs(
-    size: NDArray, part: NDArray, share: NDArray, content: NDArray, peer: NDArray, elide: int, counts: NDArray
+    size: NDArray,
+    part: NDArray,
+    intake: NDArray,
+    content: NDArray,
+    peer: NDArray,
+    elide: int,
+    counts: NDArray,
 ) -> None:
     """Rule (5) into counts (levels, 4): reads, fills, updates, temporal reductions."""
     levels = size.shape[0]
@@ -116,7 +122,7 @@ def _outputs(
         counts[level, 0] = _round(content[level] + peer[level] - first)
         counts[level, 3] = counts[level, 0]
         outermost = _outer(size, level) == levels
-        counts[level, 1] = _round(share[level] + peer[level] - (0 if outermost else first))
+        counts[level, 1] = _round(intake[level] - (0 if outermost else first))
 
 
 @njit(cache=True)
@@ -151,18 +157,20 @@ def _outputs_updated(
 @njit(cache=True)
 def accesses(
     size: NDArray, part: NDArray, link: NDArray, entries: NDArray, start: NDArray, fanout: NDArray,
-    peers: NDArray, keep: NDArray, output: int, elide: int, updated: int,
+    peers: NDArray, keep: NDArray, output: int, elide: int, updated: int, pooled: int,
 ) -> NDArray:  # fmt: skip
     """Reads, fills, updates, temporal reductions per instance of every level, (levels, 4); rules (1) to (5).
 
-    peers (levels,): how many instances share the link transfers of one parent. size, part, link and entries are
-    changed to what remains after bypass.
+    peers (levels,): how many instances share the link transfers of one parent; pooled 1: what children take is
+    divided once, words from the parent and from peers together, which is exact, else entry by entry. size, part, link
+    and entries are changed to what remains after bypass.
     """
     levels = size.shape[0]
     share = np.zeros(levels, np.float64)
     content = np.zeros(levels, np.float64)
+    delivered = np.zeros(levels, np.float64)
     for level in range(levels):
-        content[level], _ = _sums(entries, start, level)
+        content[level], delivered[level] = _sums(entries, start, level)
         if level + 1 < levels:
             for i in range(start[level + 1], start[level + 2]):
                 share[level] += entries[i, 2] * entries[i, 0] / fanout[level + 1]
@@ -171,16 +179,20 @@ def accesses(
     for level in range(levels - 1, 0, -1):
         if link[level] != 0.0:
             peer[level - 1] += link[level] / peers[level - 1]
+    intake = share + peer
+    for level in range(levels - 1):
+        if pooled and share[level] > 0.0:
+            intake[level] = (delivered[level + 1] + link[level + 1]) / fanout[level + 1]
     counts = np.zeros((levels, 4), np.float64)
     if output and updated:
         _outputs_updated(size, part, share, content, peer, elide, counts)
     elif output:
-        _outputs(size, part, share, content, peer, elide, counts)
+        _outputs(size, part, intake, content, peer, elide, counts)
     else:
         for level in range(levels):
             if size[level] > 0:
                 counts[level, 0] = _round(content[level] + peer[level])
-                counts[level, 1] = math.floor(share[level] + peer[level])
+                counts[level, 1] = math.floor(intake[level])
     return counts
 
 

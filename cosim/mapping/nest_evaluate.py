@@ -170,6 +170,7 @@ def _assemble(
         counts[:, number] = accesses(
             flow.tile, part, flow.link, flow.entries, flow.start, fanout, peers, low.keep[:, number],
             int(space.read_write), int(options.first_read_elision), int(options.updated_partial_sums),
+            int(options.peer_share == "fanout"),
         )  # fmt: skip
         parts.append(part)
     short = np.argwhere(counts < 0)
