@@ -16,7 +16,7 @@ from cosim.components.params import Params, Value, points_of
 from cosim.hardware.base import MachineModel
 from cosim.hardware.load import Machine, load_machine
 from cosim.ir.batch import Array, LayerBatch
-from cosim.ir.transforms import apply_transforms
+from cosim.ir.transforms import apply_transforms, split_reference
 from cosim.ir.workload import Workload
 from cosim.ir.workload_file import load_workload as load_workload_file
 from cosim.mapping.feasibility import InfeasibleError, violations
@@ -48,8 +48,13 @@ def load_arch(
 
 
 def load_workload(ref: str | Path) -> Workload:
-    """A workload from a file path or the name of a shipped one."""
-    return load_workload_file(find_document(ref, "workloads"))
+    """A workload from a file path or the name of a shipped one, ``+transform`` after it as often as wanted.
+
+    ``resnet18+prune_channels:0.5`` is resnet18 after that transform (:mod:`cosim.ir.transforms`): the name that
+    the transformed network has. Raises ``TransformError`` for one that does not apply.
+    """
+    name, transforms = split_reference(str(ref))
+    return apply_transforms(load_workload_file(find_document(name, "workloads")), transforms)
 
 
 def evaluate(

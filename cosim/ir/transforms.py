@@ -8,6 +8,7 @@ published counts, since those were of another network.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -27,6 +28,7 @@ __all__ = [
     "TransformInfo",
     "apply_transforms",
     "parse_transform",
+    "split_reference",
 ]
 
 
@@ -107,6 +109,13 @@ def parse_transform(text: str) -> Transform:
             allowed = ", ".join(TRANSFORMS[name].settings) or "none"
             raise TransformError(f"{name}: found {part!r}, allowed a value first, then settings: {allowed}")
     return Transform(Arguments(name, value, settings))
+
+
+def split_reference(text: str) -> tuple[str, tuple[str, ...]]:
+    """(workload, transforms) of ``workload+transform+...``; a plus inside a setting (``blocks=4+7``) stays there."""
+    pattern = rf"\+(?=(?:{'|'.join(TRANSFORMS)})(?:[:+]|$))"
+    name, *transforms = re.split(pattern, text)
+    return name, tuple(transforms)
 
 
 def apply_transforms(workload: Workload, texts: Iterable[str]) -> Workload:
