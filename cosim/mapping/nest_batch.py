@@ -89,7 +89,7 @@ def pack(problem: Problem, arch: NestArch, mappings: Sequence[NestMapping]) -> N
 
 
 def unpack(problem: Problem, rows: NestRows, row: int) -> NestMapping:
-    """Mapping object of one row."""
+    """Mapping object of one row, without loops of bound 1."""
     names = [space.name for space in problem.data_spaces]
     dims = list(problem.dims)
     levels = []
@@ -102,6 +102,7 @@ def unpack(problem: Problem, rows: NestRows, row: int) -> NestMapping:
         loops = [
             Loop(dims[rows.loops[row, 0, start + k]], int(rows.loops[row, 1, start + k]), kind)
             for k, kind in enumerate(kinds)
+            if rows.loops[row, 1, start + k] > 1
         ]
         kept = frozenset(name for s, name in enumerate(names) if rows.keep[row, level, s])
         levels.append(LevelMapping(tuple(reversed(loops)), kept))
