@@ -125,7 +125,8 @@ def _size_rows() -> list[PaperRow]:
         what = f"configuration {name}"
         rows += [
             exact("codenet", f"{what}, size in 32 bits", "table 3", floats, 4 * mib, "MiB", digits=3),
-            exact("codenet", f"{what}, size in 4 bits", "table 6", four_bit, mib / 2, "MiB", digits=2 if four_bit < 1 else 3),
+            exact("codenet", f"{what}, size in 4 bits", "table 6", four_bit, mib / 2, "MiB",
+                  digits=2 if four_bit < 1 else 3),
             within("codenet-repo", f"{what}, multiply-accumulates", "README", giga, network.macs * 1e-9, "G", 0.02,
                    "the published counter adds normalisation and rounds to 10 M"),
         ]  # fmt: skip
