@@ -100,17 +100,20 @@ def supported(kernel: Kernel, params: Params) -> bool:
     return all(params.option(f"core.features.{feature}") == "true" for feature in kernel.features)
 
 
-def candidates(params: Params) -> tuple[str, ...]:
-    """Kernels that an unnamed choice may take on this machine, by precision, instruction set and runtime."""
-    precision, runtime = params.option("datapath.precision"), runtime_of(params)
+def executable(params: Params) -> tuple[str, ...]:
+    """Kernels that an unnamed choice may take on this core, by precision and instruction set."""
+    precision = params.option("datapath.precision")
     return tuple(
         name
         for name, kernel in KERNELS.items()
-        if kernel.automatic
-        and kernel.precision == precision
-        and supported(kernel, params)
-        and (not runtime.kernels or name in runtime.kernels)
+        if kernel.automatic and kernel.precision == precision and supported(kernel, params)
     )
+
+
+def candidates(params: Params) -> tuple[str, ...]:
+    """Those of them that the runtime has."""
+    runtime = runtime_of(params)
+    return tuple(name for name in executable(params) if not runtime.kernels or name in runtime.kernels)
 
 
 def fits(kernel: Kernel, layers: LayerBatch) -> Mask:
@@ -159,6 +162,27 @@ def _offered(kernel: Kernel, layers: LayerBatch, params: Params) -> Mask:
     return np.ones(layers.size, dtype=np.bool_)
 
 
+def _unasked(layers: LayerBatch, params: Params) -> dict[str, Mask]:
+    """Kernel -> layers that it may compute without being named.
+
+    Normally what the runtime would take. A layer for which the runtime has no kernel on this core (an 8-bit
+    library built for instructions that the core lacks) may take any kernel that the core can execute.
+    """
+    asked = {
+        name: fits(KERNELS[name], layers) & _offered(KERNELS[name], layers, params)
+        for name in candidates(params)
+    }
+    served = np.zeros(layers.size, dtype=np.bool_)
+    for mask in asked.values():
+        served |= mask
+    left = layers.is_mac & ~served
+    if not left.any():
+        return asked
+    return {
+        name: asked.get(name, np.zeros(layers.size, dtype=np.bool_)) | left for name in executable(params)
+    }
+
+
 def blocks_for(kernel: Kernel, params: Params, ports: Ports) -> Blocks:
     """Cache blocks of a kernel's matrix product on this machine."""
     tile_rows, tile_vectors = ports.tile(kernel)
@@ -169,17 +193,17 @@ def blocks_for(kernel: Kernel, params: Params, ports: Ports) -> Blocks:
 def choose(layers: LayerBatch, params: Params, plan: Plan) -> Chosen:
     """The fastest legal kernel of every layer, or the one that the plan names."""
     ports, chosen = ports_of(params), plan["kernel"]
-    automatic = candidates(params)
+    unasked = _unasked(layers, params)
     best: Array = np.full(layers.size, np.inf)
     zero: Array = np.zeros(layers.size)
     out = Chosen(zero, zero, zero, zero, zero, zero, zero, zero)
     named = frozenset(np.unique(chosen).tolist())
     for index, (name, kernel) in enumerate(KERNELS.items(), start=1):
-        if not (name in automatic and 0 in named) and not (index in named and supported(kernel, params)):
+        if not (name in unasked and 0 in named) and not (index in named and supported(kernel, params)):
             continue
         wanted = (chosen == index) & supported(kernel, params)
-        if name in automatic:
-            wanted = wanted | ((chosen == 0) & _offered(kernel, layers, params))
+        if name in unasked:
+            wanted = wanted | ((chosen == 0) & unasked[name])
         mask = layers.is_mac & fits(kernel, layers) & wanted
         if not np.any(mask):
             continue
