@@ -71,11 +71,15 @@ def _match(rows: int, axes: int, v: NDArray, kind: NDArray) -> int:
 
 
 @njit(cache=True, error_model="numpy")
-def _turn(
-    r: int, row: int, i: int, level: int, low: int, axes: int, moves: NDArray, extent: NDArray, v: NDArray
-) -> bool:
-    """Whether the partial deltas of loops `row` and 0 are copies; v[TURN]: where the former starts in the tile minus
-    where the latter does."""
+def _alike(
+    r: int, row: int, i: int, level: int, low: int, axes: int, full: int, moves: NDArray, deltas: NDArray,
+    extent: NDArray, v: NDArray,
+) -> bool:  # fmt: skip
+    """Whether the deltas of loops `row` and 0 are copies; v[TURN]: where the former starts in the tile minus where the
+    latter does. full: words of the whole tile."""
+    v[TURN] = 0
+    if deltas[r, row] != deltas[r, 0] or deltas[r, 0] == full:
+        return bool(deltas[r, row] == deltas[r, 0])
     same, one, several = True, 0, 0
     for a in range(axes):
         same = same and moves[r, row, a] == moves[r, 0, a]
@@ -92,12 +96,25 @@ def _turn(
 
 
 @njit(cache=True, error_model="numpy")
+def _apart(r: int, row: int, case: int, axes: int, moves: NDArray, v: NDArray) -> bool:
+    """v[SHIFT]: by how much a delta is apart from the one before; True when it is the same words.
+
+    case 0: loop `row` advances after loop 0, 1: loop 0 after loop `row`; v[TURN] as `_alike` left it.
+    """
+    still = True
+    for a in range(axes):
+        v[SHIFT, a] = moves[r, row, a] + v[TURN, a] if case == 0 else moves[r, 0, a] - v[TURN, a]
+        still = still and v[SHIFT, a] == 0
+    return still
+
+
+@njit(cache=True, error_model="numpy")
 def _children(
     i: int, s: int, first: int, fence: int, axes: int, loops: NDArray, stride: NDArray, roles: NDArray, axis: NDArray,
     coefficient: NDArray, table: NDArray,
-) -> int:  # fmt: skip
+) -> None:  # fmt: skip
     """Where every child's tile lies, into table (children, 1 + axes): number of its place along plain dimensions, and
-    offset along the shared axes; how many children."""
+    offset along the shared axes."""
     count = 1
     for loop in range(first, fence):
         count *= loops[i, 1, loop]
@@ -114,20 +131,17 @@ def _children(
                 scale *= n
             elif roles[s, d] == SHARED:
                 table[child, 1 + axis[s, d]] += index * stride[i, loop] * coefficient[s, d]
-    return count
 
 
 @njit(cache=True, error_model="numpy")
-def _count_linked(
-    count: int, width: int, axes: int, table: NDArray, v: NDArray, taken: NDArray
-) -> tuple[int, int]:
+def _count_linked(count: int, width: int, axes: int, table: NDArray, v: NDArray) -> tuple[int, int]:
     """How many of the children that no neighbour can serve differ, and how many a neighbour can serve.
 
-    width: children along x; table as `_children` left it; taken (children,): scratch.
+    width: children along x; table as `_children` left it.
     """
+    taken = np.zeros(count, np.bool_)
     linked, differ = 0, 0
     for child in range(count):
-        taken[child] = False
         for side in range(4):
             column, row = (
                 child % width + (side == 0) - (side == 1),
@@ -168,7 +182,7 @@ def links(
     """
     v = np.zeros((APART + loops.shape[2], max(1, axes[-1])), np.int64)
     kind = np.zeros(loops.shape[2], np.int64)
-    table, taken = np.zeros((0, 1 + axes[-1]), np.int64), np.zeros(0, np.bool_)
+    table = np.zeros((0, 1 + axes[-1]), np.int64)
     for r in range(count):
         i, level, s = cases[r, 0], cases[r, 1], cases[r, 2]
         linked[r, 0], linked[r, 1], linked[r, 2] = 0.0, 0.0, 0.0
@@ -176,30 +190,24 @@ def links(
         if cases[r, 3] == 0 or not allowed[level] or (level > 0 and (stop == start or deltas[r, 0] == 0)):
             continue
         many, low, first = axes[s + 1] - axes[s], axes[s], firsts[i, level]
-        split = first + spreads[i, level, 0]
-        fence = split + spreads[i, level, 1]
+        split, fence = first + spreads[i, level, 0], first + spreads[i, level, 0] + spreads[i, level, 1]
         rows = _neighbours(i, s, first, split, fence, many, loops, stride, roles, axis, coefficient, v, kind)
-        full, children, outer = 1, 0, 1.0
+        v[TURN] = 0
+        full, placed, outer = 1, False, 1.0
         for a in range(many):
             full *= extent[i, level, low + a]
         for k in range(stop - 1, start - 1, -1):
             row, n = k - start, temporal[i, 1, k]
             steps = (n - 1) * outer
             outer *= n
-            for a in range(many):
-                v[TURN, a] = 0
-            if level > 0 and deltas[r, row] != deltas[r, 0]:
-                continue
-            if level > 0 and deltas[r, 0] < full and not _turn(r, row, i, level, low, many, moves, extent, v):
+            if level > 0 and not _alike(r, row, i, level, low, many, full, moves, deltas, extent, v):
                 continue
             for case in range(2 if level > 0 else 1):
                 # 0: loop k advances after loop `start` did; 1: loop `start` advances after loop k did, or at first
-                weight, still = steps, True
+                weight = steps
                 if level > 0 and row == 0:
                     weight = steps - outer / n if case == 0 else (1.0 if deltas[r, 0] == full else 0.0)
-                for a in range(many):
-                    v[SHIFT, a] = moves[r, row, a] + v[TURN, a] if case == 0 else moves[r, 0, a] - v[TURN, a]
-                    still = still and v[SHIFT, a] == 0
+                still = _apart(r, row, case, many, moves, v)
                 way = _match(rows, many, v, kind) if weight > 0 else 0
                 if way == 0:
                     continue
@@ -210,14 +218,12 @@ def links(
                 if still and way != 2:  # neighbours along the innermost loop want the same, all of them
                     left, served = 0, fanout
                 elif way > 1 or cases[r, 3] == 2 or roles[s, loops[i, 0, loop]] != SHARED:
-                    if children == 0:
-                        if fanout > table.shape[0]:
-                            table = np.zeros((fanout, 1 + axes[-1]), np.int64)
-                            taken = np.zeros(fanout, np.bool_)
-                        children = _children(
-                            i, s, first, fence, many, loops, stride, roles, axis, coefficient, table
-                        )
-                    left, served = _count_linked(children, span[i, level, 0], many, table, v, taken)
+                    if fanout > table.shape[0]:
+                        table = np.zeros((fanout, 1 + axes[-1]), np.int64)
+                    if not placed:
+                        _children(i, s, first, fence, many, loops, stride, roles, axis, coefficient, table)
+                        placed = True
+                    left, served = _count_linked(fanout, span[i, level, 0], many, table, v)
                 if left < differ[r]:
                     words = weight * (deltas[r, 0] * (tile[i, level, s] / full) if level > 0 else 1.0)
                     linked[r, 0] += words

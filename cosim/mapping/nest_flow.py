@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,9 @@ from cosim.mapping.nest import CountOptions, DataSpace, NestArch, Problem
 from cosim.mapping.nest_lower import IntArray, LoweredNest, coefficients
 
 FloatArray = NDArray[np.float64]
+
+# Steps that one walk may take, about a minute.
+WALK_LIMIT = 30_000_000
 
 
 @dataclass(slots=True)
@@ -70,6 +74,14 @@ def _steps(
         visiting = {"auto": by_stride, "all": 0, "second": 1, "second and last": 2}[
             options.visited_iterations
         ]
+        if whole and not spatial:
+            visiting = 1  # every step costs one operand, so only their number matters
+        steps = math.prod(low.nest[1, first:][low.is_spatial[first:] == 0].tolist())
+        if visiting == 0 and steps > WALK_LIMIT:
+            raise ValueError(
+                f"counting every step of a nest with remainders would walk {steps:.3g} steps, the limit is"
+                f" {WALK_LIMIT:.3g}: choose factors that divide, or the option visited_iterations='second'"
+            )
         weight, table, tile, union = walk(
             low.nest, low.is_spatial, coef, first, spatial, whole, visiting, by_stride
         )

@@ -239,3 +239,12 @@ def test_bandwidth_stalls_and_leakage() -> None:
     counts = counted(GEMM, arch, plan)
     assert counts.cycles == (8 * 4 + 8 * 6 * 4) / 0.5  # 224 words at half a word a cycle, 192 cycles of work
     assert counts.energy_leakage_pj == 2.0 * counts.cycles
+
+
+def test_a_walk_that_would_not_end_is_refused() -> None:
+    problem = replace(GEMM, dims={"M": 8191, "N": 8191, "K": 4})
+    loops = [Loop("M", 4096), Loop("N", 8191)]
+    plan = mapping(loops, [Loop("M", 2, last_bound=1), Loop("K", 4)], keep=frozenset("ABZ"))
+    with pytest.raises(ValueError, match=r"would walk 3\.36e\+07 steps, the limit is 3e\+07"):
+        evaluate(problem, TWO, plan)
+    assert counted(problem, TWO, plan, TIMELOOP).computes == problem.macs
