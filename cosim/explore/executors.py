@@ -15,6 +15,7 @@ T = TypeVar("T")
 Work = Callable[[Task], T]
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 LOCAL = "local"
+STALL_S = 20.0
 CONNECT_TIMEOUT_S = 5
 
 
@@ -95,7 +96,7 @@ class Dask:
 
     def run(self, work: Work[T], tasks: Sequence[Task]) -> Iterator[T]:
         try:
-            from distributed import Client, LocalCluster, as_completed
+            from distributed import Client, LocalCluster
         except ImportError as error:
             raise OutputError(
                 f"--dask needs the extra `cluster` (pip install cosim[cluster]): {error}"
@@ -117,13 +118,31 @@ class Dask:
         except OSError as error:
             raise OutputError(f"--dask {self.address}: found no scheduler there ({error})") from error
         try:
-            futures = client.map(work, list(tasks), pure=False)
-            for future in as_completed(futures):
-                yield future.result()
+            yield from _as_they_come(client, client.map(work, list(tasks), pure=False))
         finally:
             client.close()
             if cluster is not None:
                 cluster.close()
+
+
+def _as_they_come(client: Any, futures: list[Any]) -> Iterator[Any]:
+    """Results of ``futures`` in any order; raises :class:`OutputError` if the cluster has lost all its workers."""
+    from distributed import wait
+
+    left = set(futures)
+    while left:
+        try:
+            done = wait(list(left), timeout=STALL_S, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            # Tasks may be long; only a cluster without anyone to do them will never finish.
+            if not client.scheduler_info()["workers"]:
+                raise OutputError(
+                    "the cluster has no workers left; finished tasks are kept, run again"
+                ) from None
+            continue
+        for future in done:
+            left.discard(future)
+            yield future.result()
 
 
 def choose(jobs: int, dask: str | None) -> Executor:

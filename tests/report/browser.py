@@ -46,11 +46,10 @@ class Browser:
         return found
 
 
-def request(url: str, body: dict[str, Any]) -> Any:
-    data = json.dumps(body).encode()
-    with urllib.request.urlopen(
-        urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    ) as answer:
+def request(url: str, body: dict[str, Any] | None, method: str = "POST") -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(asked, timeout=60) as answer:
         return json.load(answer)["value"]
 
 
@@ -74,7 +73,11 @@ def browser(folder: Path, width: int = 1200, height: int = 900) -> Iterator[Brow
         options = {"args": args, "binary": shutil.which("chromium")}
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         made = request(f"{base}/session", {"capabilities": {"alwaysMatch": wanted}})
-        yield Browser(base, made["sessionId"])
+        try:
+            yield Browser(base, made["sessionId"])
+        finally:
+            # Ends the browser itself; the driver alone would leave it running.
+            request(f"{base}/session/{made['sessionId']}", None, "DELETE")
     finally:
         driver.terminate()
         driver.wait(timeout=20)
