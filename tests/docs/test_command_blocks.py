@@ -28,6 +28,7 @@ class Command:
     line: int
     text: str
     shown: tuple[str, ...]
+    block: int
 
 
 def commands() -> list[Command]:
@@ -40,10 +41,10 @@ def commands() -> list[Command]:
             for offset, line in enumerate(block.group(1).splitlines()):
                 if line.startswith("$ "):
                     current = []
-                    found.append((page.name, first + offset, line[2:], current))
+                    found.append((page.name, first + offset, line[2:], current, first))
                 elif current is not None:
                     current.append(line)
-    return [Command(page, line, text, tuple(shown)) for page, line, text, shown in found]
+    return [Command(page, line, text, tuple(shown), block) for page, line, text, shown, block in found]
 
 
 def matches(shown: tuple[str, ...], printed: list[str]) -> str | None:
@@ -104,10 +105,17 @@ def test_pictures_exist() -> None:
             assert (page.parent / target).is_file(), f"{page.name}: {target}"
 
 
-@pytest.mark.parametrize("command", RUNNABLE, ids=lambda c: f"{c.page}:{c.line}")
-def test_command_prints_what_the_page_shows(command: Command, tmp_path: Path) -> None:
-    printed = run(command.text, tmp_path)
-    assert not any("Traceback" in line for line in printed), printed[-10:]
-    if command.shown:
-        difference = matches(command.shown, printed)
-        assert difference is None, f"{command.page}:{command.line}\n{difference}"
+BLOCKS = {
+    (c.page, c.block): [o for o in RUNNABLE if (o.page, o.block) == (c.page, c.block)] for c in RUNNABLE
+}
+
+
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=[f"{page}:{line}" for page, line in BLOCKS])
+def test_commands_print_what_the_page_shows(block: list[Command], tmp_path: Path) -> None:
+    """Commands of one block run in order and share a folder for what they write."""
+    for command in block:
+        printed = run(command.text, tmp_path)
+        assert not any("Traceback" in line for line in printed), printed[-10:]
+        if command.shown:
+            difference = matches(command.shown, printed)
+            assert difference is None, f"{command.page}:{command.line}\n{difference}"

@@ -66,7 +66,10 @@ def test_requantise_is_the_rounded_product(seed: int, method: str) -> None:
     random = np.random.default_rng(seed)
     sums, factor = random.integers(-30000, 30000, (4, 6)), random.uniform(1e-4, 4e-3, 6)
     exact = sums * factor
-    assert np.max(np.abs(int_kernels.requantise(sums, factor, method) - exact)) <= 0.5 + 1e-3
+    # Jacob's form rounds twice: half a step of the 2**shift finer grid comes on top of the final half step.
+    _, shift = int_kernels.fixed_point(factor)
+    first = 0.5 ** (shift + 1) if method == "jacob" else 0.0
+    assert np.all(np.abs(int_kernels.requantise(sums, factor, method) - exact) <= 0.5 + first + 1e-6)
 
 
 def test_shift_functions_follow_the_real_ones() -> None:
