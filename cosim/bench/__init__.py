@@ -31,6 +31,10 @@ BENCHES: dict[str, Bench] = {
     "estimate_systolic": Bench("cosim.bench.points:systolic", "layer evaluations a second, vectorised"),
     "estimate_simd_cpu": Bench("cosim.bench.points:simd_cpu", "layer evaluations a second, vectorised"),
     "estimate_gpu": Bench("cosim.bench.points:gpu", "layer evaluations a second, vectorised"),
+    "mapping_evaluations": Bench("cosim.bench.mapping:mapping_evaluations", "exact mapping costs a second"),
+    "mapper_resnet50": Bench(
+        "cosim.bench.mapping:mapper_resnet50", "ResNet-50 and ViT-B/16 to proven optima"
+    ),
     "sweep_end_to_end": Bench(
         "cosim.bench.explore:sweep_end_to_end", "a whole sweep with its shards, slowest kind of machine"
     ),

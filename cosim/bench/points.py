@@ -33,7 +33,10 @@ SWEPT = {
             "buffers.filter.capacity_bytes",
         ),
     ),
-    "simd_cpu": ("cpu_zen4", ("core.clock_hz", "memory.core_bytes_per_s", "caches.l2_bytes", "energy.dram_pj_per_byte")),
+    "simd_cpu": (
+        "cpu_zen4",
+        ("core.clock_hz", "memory.core_bytes_per_s", "caches.l2_bytes", "energy.dram_pj_per_byte"),
+    ),
     "gpu": (
         "gpu_rtx3090",
         ("multiprocessors.count", "clock.boost_hz", "memory.dram_bytes_per_s", "memory.l2_bytes_per_s"),

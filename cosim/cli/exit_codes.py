@@ -19,6 +19,7 @@ _CODES = {
     ("cosim.spec.problems", "SpecError"): INVALID,
     ("cosim.mapping.plan", "MappingError"): INVALID,
     ("cosim.mapping.feasibility", "InfeasibleError"): INFEASIBLE,
+    ("cosim.mapping.mapspace", "MapSpaceError"): INVALID,
     ("cosim.engine", "CoverageError"): INFEASIBLE,
     ("cosim.results.files", "OutputError"): INVALID,
     ("cosim.frontends.extract", "ExtractError"): INVALID,

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "allocate": ("cosim.cli.allocate", "Machines, memories or bit widths layer by layer, at the optimum."),
     "sensitivity": ("cosim.cli.sensitivity", "What uncertain parameters do to a result, and to who wins."),
     "reproduce": ("cosim.cli.reproduce", "Published figures against simulated ones."),
+    "map": ("cosim.cli.map", "The best mapping of every layer on a storage hierarchy, with a certificate."),
     "extract": (
         "cosim.cli.extract",
         "A torch module, transformers configuration or ONNX file to a workload.",

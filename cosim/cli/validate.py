@@ -22,6 +22,9 @@ READERS = {
     "sources": ("cosim.spec.sources", "load_sources"),
     "sweep": ("cosim.cli.validate", "check_sweep"),
     "board": ("cosim.components.fpga_board", "load_board"),
+    "nest": ("cosim.mapping.nest_arch", "load_nest"),
+    "nest_rules": ("cosim.mapping.nest_arch", "check_rules_file"),
+    "nest_mapping": ("cosim.mapping.nest_file", "check_nest_mapping"),
 }
 
 
@@ -43,7 +46,7 @@ def problems_of(path: Path, strict: bool) -> tuple[str, list[Problem]]:
         if kind in READERS:
             module, function = READERS[kind]
             reader = getattr(import_module(module), function)
-            if kind == "board":
+            if kind in ("board", "nest"):
                 reader(path, strict)
             else:
                 reader(path)

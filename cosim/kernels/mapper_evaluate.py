@@ -11,7 +11,8 @@ all loops outside a tile of W words, m of them inside loop k, and rho_k the shar
 in integers (Parashar et al., ISPASS 2019, section V). Levels, loops and mesh links: innermost level is number 0, one
 temporal loop and one spatial factor per level and dimension, and mesh neighbours hand each other nothing.
 
-`nest` is a tuple (size, kind, coef, partner, output, keep), see the mapper's arrays; `machine` one of (energy (L, 3)
+`fixed` is what the tiling kernel lays out; `nest` is a tuple (size, kind, coef, partner, output, keep), see the
+mapper's arrays; `machine` one of (energy (L, 3)
 in pJ of a read, fill, update; block (L,) words per row; capacity (L,) words, -1 unbounded; limits (L, 3) words per
 cycle for reads, writes, both; leak (L + 1,) pJ per cycle, arithmetic units last; multicast (L,); compute in pJ).
 """
@@ -29,113 +30,6 @@ NDArray = np.ndarray
 IRRELEVANT = -1
 HARD = -2
 OPEN, LEFT, WORDS = 0, 1, 2
-
-
-@njit(cache=True)
-def _tile(kind: NDArray, coef: NDArray, s: int, extent: NDArray, sides: NDArray) -> int:
-    """Words of the tile of data space s; `sides` (Z,) gets the extents of its windows, 0 where there is none."""
-    words = 1
-    sides[:] = 0
-    for d in range(extent.shape[0]):
-        if kind[s, d] == HARD:
-            words *= 1 + coef[s, d] * (extent[d] - 1)
-        elif kind[s, d] >= 0:
-            sides[kind[s, d]] += coef[s, d] * (extent[d] - 1) + (1 if sides[kind[s, d]] == 0 else 0)
-    for z in range(sides.shape[0]):
-        words *= max(1, sides[z])
-    return words
-
-
-@njit(cache=True)
-def _groups(kind: NDArray, coef: NDArray, partner: NDArray, s: int, extent: NDArray, across: NDArray) -> int:
-    """Children with different tiles."""
-    groups = 1
-    for d in range(extent.shape[0]):
-        if kind[s, d] == HARD:
-            groups *= across[d]
-        e = partner[s, d]
-        if kind[s, d] >= 0 and e > d:
-            a, b = coef[s, d] * extent[d], coef[s, e] * extent[e]
-            g, rest = a, b
-            while rest:
-                g, rest = rest, g % rest
-            groups *= across[d] * across[e] - max(0, across[d] - b // g) * max(0, across[e] - a // g)
-    return groups
-
-
-@njit(cache=True)
-def streams(keep: NDArray) -> NDArray:
-    """Rows (space, inner level or -1, outer level), by boundary from the inside out."""
-    levels, spaces = keep.shape
-    found = np.zeros((levels * spaces, 3), np.int64)
-    count = 0
-    for boundary in range(levels):
-        for s in range(spaces):
-            if boundary > 0 and not keep[boundary - 1, s]:
-                continue
-            outer = boundary
-            while outer < levels and not keep[outer, s]:
-                outer += 1
-            if outer < levels:
-                found[count, 0], found[count, 1], found[count, 2] = s, boundary - 1, outer
-                count += 1
-    return found[:count]
-
-
-@njit(cache=True)
-def layout(
-    nest: Any, machine: Any, temporal: NDArray, across: NDArray, table: NDArray
-) -> tuple[NDArray, ...]:
-    """What a tiling fixes. temporal, across (L, D); table (I, 3) of `streams`.
-
-    Returns inside (L, D) extents inside each level's temporal loops; tile (I,) words and sides (I, Z) of what a stream
-    fetches into; reach (I,) reads of the outer level per word that a child fetches; first (L,) words of outputs that
-    an instance sees in all; used (L + 1,) instances, arithmetic units last; steps (L + 1,) iterations of all
-    temporal loops from a level outwards; ok (1,) 1 where every tile fits.
-    """
-    size, kind, coef, partner, output, keep = nest
-    levels, dims = temporal.shape
-    spaces, windows = kind.shape[0], max(1, kind.max() + 1)
-    inside, held = np.ones((levels, dims), np.int64), np.ones((levels + 1, dims), np.int64)
-    for level in range(levels):
-        inside[level] = held[level] * across[level]
-        held[level + 1] = inside[level] * temporal[level]
-    used, steps = np.ones(levels + 1, np.int64), np.ones(levels + 1, np.int64)
-    for level in range(levels - 1, -1, -1):
-        steps[level] = steps[level + 1] * temporal[level].prod()
-        used[level] = 1 if level == levels - 1 else used[level + 1] * across[level + 1].prod()
-    used[levels] = used[0] * across[0].prod()
-    side = np.zeros(windows, np.int64)
-    ok = np.ones(1, np.int64)
-    for level in range(levels):
-        words = 0
-        for s in range(spaces):
-            words += _tile(kind, coef, s, held[level + 1], side) if keep[level, s] else 0
-        if 0 <= machine[2][level] < words:
-            ok[0] = 0
-    count = table.shape[0]
-    tile, sides, reach = (
-        np.ones(count, np.int64),
-        np.zeros((count, windows), np.int64),
-        np.ones(count, np.int64),
-    )
-    for i in range(count):
-        s, inner, outer = table[i]
-        if inner >= 0:
-            tile[i] = _tile(kind, coef, s, held[inner + 1], sides[i])
-        for level in range(inner + 1, outer + 1):
-            if machine[5][level]:
-                reach[i] *= _groups(kind, coef, partner, s, held[level], across[level])
-            else:
-                reach[i] *= across[level].prod()
-    first = np.zeros((levels, spaces), np.int64)
-    for s in range(spaces):
-        if output[s]:
-            first[levels - 1, s] = _tile(kind, coef, s, size, side)
-            for level in range(levels - 2, -1, -1):
-                children = _groups(kind, coef, partner, s, held[level + 1], across[level + 1])
-                first[level, s] = first[level + 1, s] // children
-    return inside, tile, sides, reach, first, used, steps, ok
 
 
 @njit(cache=True)
@@ -165,35 +59,22 @@ def _stream_energy(
 
 
 @njit(cache=True)
-def count_words(
-    table: NDArray, words: NDArray, reach: NDArray, first: NDArray, output: NDArray, counts: NDArray
-) -> None:
-    """Reads, fills, updates per instance into counts (L, S, 3)."""
-    counts[:] = 0
-    for i in range(table.shape[0]):
-        s, inner, outer = table[i]
-        out = words[i] * reach[i]
-        if output[s]:
-            counts[outer, s, 2] = out
-            counts[outer, s, 0] = out - first[outer, s]
-        else:
-            counts[outer, s, 0] = out
-        if inner >= 0:
-            counts[inner, s, 1] = words[i] - (first[inner, s] if output[s] else 0)
-
-
-@njit(cache=True)
-def _cycles(machine: Any, counts: NDArray, steps: int) -> int:
-    """Cycles of the slowest level, by the engine's arithmetic."""
+def _cycles(
+    machine: Any, ends: NDArray, words: NDArray, reach: NDArray, first: NDArray, output: NDArray, steps: int
+) -> int:
+    """Cycles of the slowest level, by the engine's arithmetic. ends (L, S, 2): the streams out of and into a level."""
     cycles = steps
     limits = machine[3]
-    for level in range(counts.shape[0]):
+    for level in range(ends.shape[0]):
         if limits[level, 0] == np.inf and limits[level, 1] == np.inf and limits[level, 2] == np.inf:
             continue
         reads, writes, share = 0.0, 0.0, 1.0
-        for s in range(counts.shape[1]):
-            reads += counts[level, s, 0] / float(steps)
-            writes += (counts[level, s, 1] + counts[level, s, 2]) / float(steps)
+        for s in range(ends.shape[1]):
+            below, above = ends[level, s, 0], ends[level, s, 1]
+            out = words[below] * reach[below] if below >= 0 else 0
+            into = words[above] - first[level, s] if above >= 0 else 0
+            reads += (out - first[level, s] if below >= 0 else 0) / float(steps)
+            writes += (into + (out if output[s] else 0)) / float(steps)
         if limits[level, 0] < reads:
             share = min(share, limits[level, 0] / reads)
         if limits[level, 1] < writes:
@@ -243,7 +124,7 @@ def _fresh(
 ) -> None:  # fmt: skip
     """Streams that start at `level`, under each of its orders: energy (R,) of those that close there, and all their
     states, flow (R, S, 3) and back (R, S, Z)."""
-    inside, tile, sides, reach, first, used, steps, _ = fixed
+    inside, tile, sides, reach, first, used, steps = fixed
     top = level == temporal.shape[0] - 1
     for r in range(span[level, 1]):
         energy[r] = 0.0
@@ -273,7 +154,7 @@ def _carry(
 ) -> float:  # fmt: skip
     """Take the loops of `level` into the streams open inside it; energy of those that close. opens (L, 1 + I): how
     many streams are open after each level, and which; flow (L, I, 3), back (L, I, Z) their states after it."""
-    inside, tile, sides, reach, first, used, _, _ = fixed
+    inside, tile, sides, reach, first, used, _ = fixed
     top = level == temporal.shape[0] - 1
     energy = 0.0
     for o in range(opens[level - 1, 0]):
@@ -299,182 +180,149 @@ def _carry(
 
 
 @njit(cache=True)
-def walk_orders(
-    nest: Any, machine: Any, temporal: NDArray, across: NDArray, table: NDArray, orders: NDArray, span: NDArray,
-    best: NDArray, chosen: NDArray,
-) -> int:  # fmt: skip
-    """Cost of one tiling under every combination of loop orders, the outermost level's changing fastest.
-
-    orders (R, D) dimensions innermost first, span (L, 2) first row and number of rows of a level (one row for the
-    innermost level, whose order changes nothing); best (3,) least energy in pJ, least cycles, least product; chosen
-    (L,) rows of the least energy. Returns how many mappings were evaluated, 0 where a tile does not fit.
-    """
-    fixed = layout(nest, machine, temporal, across, table)
-    _, _, sides, reach, first, used, steps, ok = fixed
-    if not ok[0]:
-        return 0
-    levels, count, spaces = temporal.shape[0], table.shape[0], nest[1].shape[0]
-    most = span[:, 1].max()
-    fresh = np.zeros((levels, most))
-    new_flow = np.zeros((levels, most, spaces, 3), np.int64)
-    new_back = np.zeros((levels, most, spaces, sides.shape[1]), np.int64)
-    for level in range(1, levels):
-        _fresh(
-            nest,
-            machine,
-            temporal,
-            fixed,
-            table,
-            orders,
-            span,
-            level,
-            fresh[level],
-            new_flow[level],
-            new_back[level],
-        )
-    words, counts = np.zeros(count, np.int64), np.zeros((levels, spaces, 3), np.int64)
-    opens = np.zeros((levels, 1 + count), np.int64)
-    flow, back = np.zeros((levels, count, 3), np.int64), np.zeros((levels, count, sides.shape[1]), np.int64)
-    energy = np.zeros(levels)
-    energy[0] = machine[6] * float(steps[0] * used[levels])
-    for i in range(count):
-        if table[i, 1] < 0:
-            words[i] = steps[0]
-            energy[0] += _stream_energy(machine, nest[4], table[i], steps[0], reach[i], first, used)
-    limited = bool(np.isfinite(machine[3]).any())
-    leak = (machine[4] * used).sum()
-    index = np.full(levels, -1, np.int64)
-    index[0] = 0
-    evaluated, level = 0, min(1, levels - 1)
-    while level >= 1 or evaluated == 0:
-        if levels > 1:
-            index[level] += 1
-            if index[level] == span[level, 1]:
-                index[level] = -1
-                level -= 1
-                continue
-            r = index[level]
-            opens[level, 0] = 0
-            energy[level] = energy[level - 1] + fresh[level, r]
-            if opens[level - 1, 0]:
-                energy[level] += _carry(
-                    nest,
-                    machine,
-                    temporal,
-                    fixed,
-                    table,
-                    orders[span[level, 0] + r],
-                    level,
-                    opens,
-                    flow,
-                    back,
-                    words,
-                )
-            if level < levels - 1 or limited:
-                _join(table, level, new_flow[level, r], new_back[level, r], opens, flow, back, words)
-            if level < levels - 1:
-                level += 1
-                continue
-        cycles = steps[0]
-        if limited:
-            count_words(table, words, reach, first, nest[4], counts)
-            cycles = _cycles(machine, counts, steps[0])
-        total = energy[level] + leak * cycles
-        evaluated += 1
-        if total < best[0]:
-            best[0] = total
-            chosen[:] = index
-        best[1], best[2] = min(best[1], float(cycles)), min(best[2], total * cycles)
-    return evaluated
-
-
-@njit(cache=True)
 def _join(
-    table: NDArray, level: int, new_flow: NDArray, new_back: NDArray, opens: NDArray, flow: NDArray, back: NDArray,
+    begin: int, level: int, new_flow: NDArray, new_back: NDArray, opens: NDArray, flow: NDArray, back: NDArray,
     words: NDArray,
 ) -> None:  # fmt: skip
-    """Add the streams that start at `level` to what is known after it."""
-    member = 0
-    for i in range(table.shape[0]):
-        if table[i, 1] + 1 != level:
-            continue
+    """Add the streams that start at `level`, the first of them number `begin`, to what is known after it."""
+    for member in range(new_flow.shape[0]):
+        i = begin + member
         if new_flow[member, OPEN]:
             opens[level, 0] += 1
             opens[level, opens[level, 0]] = i
             flow[level, i], back[level, i] = new_flow[member], new_back[member]
         else:
             words[i] = new_flow[member, WORDS]
-        member += 1
 
 
 @njit(cache=True)
-def evaluate_one(
-    nest: Any, machine: Any, temporal: NDArray, across: NDArray, order: NDArray
-) -> tuple[float, int, NDArray]:
-    """Energy in pJ, cycles and counts (L, S, 3: reads, fills, updates per instance) of one mapping; order (L, D).
-
-    Energy is infinite where a tile does not fit.
-    """
-    table = streams(nest[5])
-    levels, spaces = nest[5].shape
-    counts = np.zeros((levels, spaces, 3), np.int64)
-    best, chosen, span = np.full(3, np.inf), np.zeros(levels, np.int64), np.ones((levels, 2), np.int64)
-    span[:, 0] = np.arange(levels)
-    if not walk_orders(nest, machine, temporal, across, table, order, span, best, chosen):
-        return np.inf, 0, counts
-    inside, tile, sides, reach, first, _, steps, _ = layout(nest, machine, temporal, across, table)
-    words = np.zeros(table.shape[0], np.int64)
+def _ends(table: NDArray, levels: int, spaces: int) -> tuple[NDArray, NDArray]:
+    """(L, S, 2) streams out of and into a level, -1 for none; and (L + 1,) first stream that starts at a level."""
+    ends, begin = np.full((levels, spaces, 2), -1, np.int64), np.zeros(levels + 1, np.int64)
     for i in range(table.shape[0]):
-        start = table[i, 1] + 1
-        flow, back = np.zeros(3, np.int64), np.zeros(sides.shape[1], np.int64)
-        flow[OPEN], flow[LEFT] = 1, steps[start]
-        for level in range(start, levels):
-            if flow[OPEN] and start:
-                _advance(
-                    nest[1], nest[2], table[i, 0], order[level], temporal[level], inside[level], sides[i], tile[i],
-                    flow, back,
-                )  # fmt: skip
-        words[i] = steps[0] if start == 0 else flow[WORDS] + (tile[i] if flow[OPEN] else 0)
-    count_words(table, words, reach, first, nest[4], counts)
-    return best[0], int(best[1]), counts
+        begin[table[i, 1] + 2] = i + 1
+        ends[table[i, 2], table[i, 0], 0] = i
+        if table[i, 1] >= 0:
+            ends[table[i, 1], table[i, 0], 1] = i
+    for level in range(levels):
+        begin[level + 1] = max(begin[level], begin[level + 1])
+    return ends, begin
+
+
+@njit(cache=True)
+def _note(energy: float, cycles: int, best: NDArray) -> bool:
+    """Update the least costs; whether the energy is less than before."""
+    less = energy < best[0]
+    best[0] = min(best[0], energy)
+    best[1] = min(best[1], float(cycles))
+    best[2] = min(best[2], energy * cycles)
+    return less
+
+
+@njit(cache=True)
+def _room(
+    nest: Any, machine: Any, temporal: NDArray, fixed: Any, table: NDArray, orders: NDArray, span: NDArray,
+    words: NDArray, energy: NDArray,
+) -> tuple[NDArray, NDArray, NDArray]:  # fmt: skip
+    """Streams that start at a level, for all its orders (see `_fresh`), with the innermost ones in words and energy."""
+    _, _, sides, reach, first, used, steps = fixed
+    levels, most, spaces = temporal.shape[0], span[:, 1].max(), nest[1].shape[0]
+    fresh = np.zeros((levels, most))
+    flow = np.zeros((levels, most, spaces, 3), np.int64)
+    back = np.zeros((levels, most, spaces, sides.shape[1]), np.int64)
+    energy[0] = machine[6] * float(steps[0] * used[levels])
+    for i in range(table.shape[0]):
+        if table[i, 1] < 0:
+            words[i] = steps[0]
+            energy[0] += _stream_energy(machine, nest[4], table[i], steps[0], reach[i], first, used)
+    for level in range(1, levels):
+        _fresh(
+            nest, machine, temporal, fixed, table, orders, span, level, fresh[level], flow[level], back[level]
+        )
+    return fresh, flow, back
+
+
+@njit(cache=True)
+def walk_orders(
+    nest: Any, machine: Any, temporal: NDArray, fixed: Any, table: NDArray, orders: NDArray, span: NDArray,
+    best: NDArray, chosen: NDArray, words: NDArray,
+) -> int:  # fmt: skip
+    """Cost of one tiling under every combination of loop orders, the outermost level's changing fastest.
+
+    temporal (L, D); table (I, 3) streams: space, inner level or -1, outer level, by inner level; orders (R, D)
+    dimensions innermost first, span (L, 2) first row and number of rows of a level (one for the innermost level, whose
+    order changes nothing); best (3,) least energy in pJ, least cycles, least product; chosen (L,) rows of the least
+    energy; words (I,) what the streams carried last. Returns how many mappings were evaluated.
+    """
+    _, _, sides, reach, first, used, steps = fixed
+    levels, count = temporal.shape[0], table.shape[0]
+    ends, begin = _ends(table, levels, nest[1].shape[0])
+    energy, index = np.zeros(levels), np.full(levels, -1, np.int64)
+    fresh, new_flow, new_back = _room(nest, machine, temporal, fixed, table, orders, span, words, energy)
+    opens = np.zeros((levels, 1 + count), np.int64)
+    flow, back = np.zeros((levels, count, 3), np.int64), np.zeros((levels, count, sides.shape[1]), np.int64)
+    record = bool(np.isfinite(machine[3]).any()) or span[:, 1].max() == 1
+    leak = (machine[4] * used).sum()
+    index[0] = 0
+    evaluated, level = 0, min(1, levels - 1)
+    while level >= 1 or evaluated == 0:
+        if level:
+            index[level] += 1
+            r = index[level]
+            if r == span[level, 1]:
+                index[level] = -1
+                level -= 1
+                continue
+            opens[level, 0] = 0
+            energy[level] = energy[level - 1] + fresh[level, r]
+            if opens[level - 1, 0]:
+                order = orders[span[level, 0] + r]
+                energy[level] += _carry(
+                    nest, machine, temporal, fixed, table, order, level, opens, flow, back, words
+                )
+            members = begin[level + 1] - begin[level]
+            if level < levels - 1:
+                new = new_flow[level, r, :members]
+                _join(begin[level], level, new, new_back[level, r], opens, flow, back, words)
+                level += 1
+                continue
+            for member in range(members if record else 0):
+                words[begin[level] + member] = new_flow[level, r, member, WORDS]
+        cycles = _cycles(machine, ends, words, reach, first, nest[4], steps[0]) if record else steps[0]
+        evaluated += 1
+        if _note(energy[level] + leak * cycles, cycles, best):
+            chosen[:] = index
+    return evaluated
 
 
 @njit(cache=True)
 def walk_tilings(
-    nest: Any, machine: Any, splits: NDArray, several: NDArray, mesh: NDArray, orders: NDArray, by_loops: NDArray,
-    begin: int, stop: int, best: NDArray, found: NDArray,
+    nest: Any, machine: Any, table: NDArray, temporal: NDArray, laid: Any, orders: NDArray, by_loops: NDArray,
+    best: NDArray, found: NDArray,
 ) -> int:  # fmt: skip
-    """Every loop order of the tilings numbered begin..stop; returns how many mappings were evaluated.
+    """Every loop order of the tilings that fit; returns how many mappings were evaluated.
 
-    splits (D, M, 3 * L) factors of every dimension, temporal, along x and along y, several (D,) how many there
-    are; a tiling's number counts them in mixed radix. mesh (L, 2) children along x and y. orders (R, D), of which a
-    level whose loops of more than one iteration are the bits b takes by_loops (2 ** D, 2)[b]: first row, rows. best (3,) as in
-    `walk_orders`, found (2 * L, D): temporal factors and children of the least energy.
+    temporal (N, L, D), laid: what the tiling kernel returns for them. orders (R, D), of which a level whose loops of
+    more than one iteration are the bits b takes by_loops (2 ** D, 2)[b]: first row, rows. best (3,) as in
+    `walk_orders`; found (1,) number of the tiling of least energy.
     """
-    dims, levels = splits.shape[0], mesh.shape[0]
-    temporal, across = np.ones((levels, dims), np.int64), np.ones((levels, dims), np.int64)
-    table, chosen, span = streams(nest[5]), np.zeros(levels, np.int64), np.zeros((levels, 2), np.int64)
+    fits, inside, tile, sides, reach, first, used, steps = laid
+    levels, dims = temporal.shape[1:]
+    chosen, span = np.zeros(levels, np.int64), np.zeros((levels, 2), np.int64)
+    words = np.zeros(table.shape[0], np.int64)
     evaluated = 0
-    for number in range(begin, stop):
-        rest = number
-        wide, high = np.ones(levels, np.int64), np.ones(levels, np.int64)
-        for d in range(dims):
-            row = splits[d, rest % several[d]]
-            rest //= several[d]
-            temporal[:, d] = row[:levels]
-            across[:, d] = row[levels : 2 * levels] * row[2 * levels :]
-            wide *= row[levels : 2 * levels]
-            high *= row[2 * levels :]
-        if (wide > mesh[:, 0]).any() or (high > mesh[:, 1]).any():
+    for n in range(temporal.shape[0]):
+        if not fits[n]:
             continue
-        before = best[0]
         for level in range(levels):
             bits = 0
             for d in range(dims):
-                bits |= (1 if temporal[level, d] > 1 else 0) << d
+                bits |= (1 if temporal[n, level, d] > 1 else 0) << d
             span[level] = by_loops[bits]
         span[0, 1] = 1
-        evaluated += walk_orders(nest, machine, temporal, across, table, orders, span, best, chosen)
+        before = best[0]
+        fixed = (inside[n], tile[n], sides[n], reach[n], first[n], used[n], steps[n])
+        evaluated += walk_orders(nest, machine, temporal[n], fixed, table, orders, span, best, chosen, words)
         if best[0] < before:
-            found[:levels], found[levels:] = temporal, across
+            found[0] = n
     return evaluated

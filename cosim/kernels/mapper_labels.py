@@ -24,7 +24,7 @@ all labels in the same state, label a can be kept for b (same tile) where
 What open streams can still cost at least: a data space s whose stream closes after those in the set M have closed
 has inside it only loops that close nothing of the rest. With w open costs and n what is left of each dimension,
 
-    (5) part_s(T) = prod of 1 / n over the loops of T that leave s alone, and per window the words of the whole
+    (5) part_s(T) = prod of 1 / n over the loops of T that leave s alone, and per window the least words of the whole
         sweep over the words fetched one by one
     (6) least(M) = min over s in M of w_s * part_s(loops that close nothing of M) + least(M without s)
 
@@ -53,6 +53,22 @@ HARD = -2
 
 
 @njit(cache=True)
+def _swept(words: int, n: int, m: int, a: int, b: int) -> float:
+    """Least words that a window fetches on an axis where it takes n positions a apart and m positions b apart.
+
+    With g the greatest common divisor of the steps there are n * m - max(0, n - b / g) * max(0, m - a / g) different
+    positions, at least g apart, each with at least min(words, g) words of its own.
+    """
+    if n == 1 or m == 1:
+        return float(words + (n * m - 1) * min(words, a if m == 1 else b))
+    g, rest = a, b
+    while rest:
+        g, rest = rest, g % rest
+    places = n * m - max(0, n - b // g) * max(0, m - a // g)
+    return float(words + (places - 1) * min(words, g))
+
+
+@njit(cache=True)
 def _least_part(t: Any, s: int, loops: int, tile: NDArray) -> float:
     """Least share of the words of space s that is left when the rest of all `loops` (bits) is inside, eq. (5)."""
     dims = t.size.shape[0]
@@ -71,9 +87,8 @@ def _least_part(t: Any, s: int, loops: int, tile: NDArray) -> float:
         if both and other < d:
             continue
         words = 1 + t.coef[s, d] * (extent - 1) + t.coef[s, other] * (beside - 1)
-        full = t.size[other] if both else beside
-        swept = 1 + t.coef[s, d] * (t.size[d] - 1) + t.coef[s, other] * (full - 1)
-        part *= min(1.0, swept / (words * (t.size[d] / extent) * (full / beside)))
+        n, m = t.size[d] // extent, t.size[other] // beside if both else 1
+        part *= _swept(words, n, m, t.coef[s, d] * extent, t.coef[s, other] * beside) / (words * n * m)
     return part
 
 
@@ -115,7 +130,7 @@ def _least_slide(t: Any, s: int, state: NDArray, tile: NDArray) -> tuple[float, 
             if left > 1:
                 least = min(least, max(0, step) / state[z, 0] if alone else 0.0)
         elif left > 1:
-            least = min(least, step / state[z, 0] * (1.0 if alone else 0.5))
+            least = min(least, step / state[z, 0] if alone else 0.5 * min(1.0, step / state[z, 0]))
     return least, begun
 
 
@@ -172,10 +187,10 @@ def _beyond(stage: Any, bound: float, share: float) -> bool:
 
 @njit(cache=True)
 def _same_state(a: NDArray, b: NDArray) -> bool:
+    same = True
     for z in range(a.shape[0]):
-        if a[z, 0] != b[z, 0] or a[z, 1] != b[z, 1]:
-            return False
-    return True
+        same = same and a[z, 0] == b[z, 0] and a[z, 1] == b[z, 1]
+    return bool(same)
 
 
 @njit(cache=True)

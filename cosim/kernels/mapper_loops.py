@@ -107,7 +107,8 @@ def _candidates(t: Any, order: NDArray, left: int, state: NDArray, is_open: int)
             return 1 << d
         twin = False
         for other in range(d):
-            twin = twin or ((bits >> other) & 1 and _is_twin(t, d, other, is_open))
+            if (bits >> other) & 1 and _is_twin(t, d, other, is_open):
+                twin = True
         if not twin:
             bits |= 1 << d
     return bits
@@ -268,16 +269,8 @@ def _hopeless(stage: Any, bound: float, share: float) -> bool:
 
 @njit(cache=True)
 def temporal(
-    t: Any,
-    stage: Any,
-    source: Any,
-    base: NDArray,
-    first: NDArray,
-    begin: int,
-    stop: int,
-    whole: int,
-    batch: Any,
-) -> int:
+    t: Any, stage: Any, source: Any, base: NDArray, first: NDArray, begin: int, stop: int, whole: int, batch: Any
+) -> int:  # fmt: skip
     """Every choice and order of one level's temporal loops for the labels of tiles `first` (first label) begin..stop.
 
     base (N,) least cost of every label; whole 1: the outermost level, whose loops complete the problem. Returns the

@@ -18,7 +18,7 @@ import numpy as np
 
 from cosim.mapping.feasibility import Infeasible, InfeasibleError
 from cosim.mapping.mapper_search import Found, Limits, Search
-from cosim.mapping.mapper_tables import Prices, energy_prices
+from cosim.mapping.mapper_tables import Prices, energy_prices, used_words
 from cosim.mapping.mapspace import (
     Fanout,
     IntArray,
@@ -207,13 +207,14 @@ class Mapper:
         return found, whole
 
     def _sweep(
-        self, name: str, prices: Prices, limits: Callable[[], Limits], value: Callable[[Found], float], known: Callable[[], float],
+        self, name: str, prices: Prices, limits: Callable[[], Limits], value: Callable[[Found], float],
+        known: Callable[[], float],
     ) -> float:  # fmt: skip
         """Search every bypass choice, narrowly first; returns the lower bound of `value` over all of them.
 
         limits and known are asked before each search: what must be beaten, and the value of the best candidate.
         """
-        promise = {n: self._search(name, prices, n).root_bound() for n in range(len(self.keeps))}
+        promise = dict.fromkeys(range(len(self.keeps)), 0.0)
         done: dict[int, float] = {}
         for width in WIDTHS:
             for n in sorted(promise.keys() - done.keys(), key=lambda n: promise[n]):
@@ -222,17 +223,17 @@ class Mapper:
                     done[n] = math.inf
                     continue
                 found, whole = self._run(search, n, limit, width)
-                least = min((value(f) for f in found), default=math.inf)
-                promise[n] = min(least, promise[n]) if width != WIDTHS[0] else least
+                promise[n] = min((value(f) for f in found), default=math.inf)
                 if whole:
-                    done[n] = least
+                    done[n] = promise[n]
         return min([known(), *done.values()])
 
     def by_energy(self) -> float:
         """Bound of the energy."""
         prices = energy_prices(self.arch, len(self.problem.data_spaces))
         return self._sweep(
-            "energy", prices, lambda: Limits(cost=self._value("energy")), lambda f: f.cost, lambda: self._value("energy"),
+            "energy", prices, lambda: Limits(cost=self._value("energy")), lambda f: f.cost,
+            lambda: self._value("energy"),
         )  # fmt: skip
 
     def by_latency(self) -> float:
@@ -246,7 +247,8 @@ class Mapper:
             return found.share
 
         least = self._sweep(
-            "free", free, lambda: Limits(share=min(shares, default=2.0), parallel=True), share, lambda: min(shares, default=math.inf),
+            "free", free, lambda: Limits(share=min(shares, default=2.0), parallel=True), share,
+            lambda: min(shares, default=math.inf),
         )  # fmt: skip
         if not shares:
             return math.inf
@@ -371,9 +373,14 @@ def map_problem(
 
 
 def _stopped_bound(mapper: Mapper, objective: Objective) -> float:
-    """Lower bound from the tables alone."""
+    """Lower bound from the searches begun; for others every word once through the outermost level."""
     prices = energy_prices(mapper.arch, len(mapper.problem.data_spaces))
-    mapper.tick = lambda _: None
-    energy = min(mapper._search("energy", prices, n).progress_bound() for n in range(len(mapper.keeps)))
+    begun = [search for (name, _), search in mapper.searches.items() if name == "energy"]
+    energy = min((search.progress_bound() for search in begun), default=math.inf)
+    if len(begun) < len(mapper.keeps):
+        once = mapper.shape.volume * prices.compute
+        for s, output in enumerate(mapper.shape.output):
+            once += used_words(mapper.shape, s) * (prices.update if output else prices.read)[-1, s]
+        energy = min(energy, float(once))
     cycles = math.ceil(mapper.shape.volume / mapper.arch.compute.instances)
     return {"energy": energy, "latency": float(cycles)}.get(objective, energy * cycles)

@@ -41,7 +41,8 @@ class Labels(NamedTuple):
     """Labels of one boundary. tile (N, D) divisor indices; val (N, C); state (N, I, Z, 2) extent and rewinding of the
     window axes; is_open (N,) bits of the open streams; parent, choice (N,): where it came from, by which order (four
     bits a dimension, innermost lowest) or spatial choice; alive (N,); follow (N,) next label of the same tile;
-    bound (N,) lower bound of the whole cost; head (tiles,) first label of a tile; used (1,) how many there are; scratch (2 ** S,).
+    bound (N,) lower bound of the whole cost; head (tiles,) first label of a tile; used (1,) how many there
+    are; scratch (2 ** S,).
     """
 
     tile: NDArray

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.kernels.mapper_evaluate import evaluate_one, walk_tilings
+from cosim.kernels.mapper_evaluate import walk_orders, walk_tilings
+from cosim.kernels.mapper_tiling import lay_out
 from cosim.mapping.mapper_arrays import HARD, IRRELEVANT
 from cosim.mapping.mapper_tables import window_partners
-from cosim.mapping.mapspace import IntArray, MapSpaceError, Shape, divisors, shape_of
+from cosim.mapping.mapspace import IntArray, MapSpaceError, Shape, divisors, shape_of, streams_of
 from cosim.mapping.nest import NestArch, NestMapping, Problem
 
 Machine = tuple[
@@ -60,6 +61,9 @@ def nest_arrays(shape: Shape, keep: IntArray) -> Nest:
     return shape.size, shape.kind, shape.coef, window_partners(shape), shape.output, keep
 
 
+CHUNK = 4096
+
+
 @dataclass(frozen=True, slots=True)
 class Factors:
     """A mapping as arrays, innermost level first: keep (L, S); temporal, across, order (L, D)."""
@@ -98,10 +102,43 @@ def factors_of(problem: Problem, arch: NestArch, mapping: NestMapping) -> Factor
     return Factors(keep, temporal, across, order)
 
 
+def stream_table(keep: IntArray) -> IntArray:
+    """Streams of a bypass choice for the kernel, (I, 3): space, inner level or -1, outer level; by inner level."""
+    rows = sorted((stream.inner, stream.space, stream.outer) for stream in streams_of(keep))
+    return np.array([(space, inner, outer) for inner, space, outer in rows], np.int64)
+
+
 def evaluate_factors(problem: Problem, arch: NestArch, factors: Factors) -> tuple[float, int, IntArray]:
     """Energy in pJ, cycles, and reads, fills, updates per instance (L, S, 3); energy infinite where nothing fits."""
-    nest = nest_arrays(shape_of(problem), factors.keep)
-    return evaluate_one(nest, machine_arrays(arch), factors.temporal, factors.across, factors.order)  # type: ignore[no-any-return]
+    nest, machine = nest_arrays(shape_of(problem), factors.keep), machine_arrays(arch)
+    table = stream_table(factors.keep)
+    levels = len(arch.levels)
+    span = np.stack((np.arange(levels), np.ones(levels, np.int64)), axis=1)
+    best, words = np.full(3, np.inf), np.zeros(len(table), np.int64)
+    counts = np.zeros((levels, len(problem.data_spaces), 3), np.int64)
+    fits, *laid = lay_out(nest, machine[2], machine[5], table, factors.temporal[None], factors.across[None])
+    if not fits[0]:
+        return math.inf, 0, counts
+    fixed = tuple(array[0] for array in laid)
+    walk_orders(
+        nest,
+        machine,
+        factors.temporal,
+        fixed,
+        table,
+        factors.order,
+        span,
+        best,
+        np.zeros(levels, np.int64),
+        words,
+    )
+    reach, first = fixed[3], fixed[4]
+    for (space, inner, outer), out, into in zip(table, words * reach, words, strict=True):
+        counts[outer, space, 0] = out - first[outer, space]
+        counts[outer, space, 2] = out if nest[4][space] else 0
+        if inner >= 0:
+            counts[inner, space, 1] = into - first[inner, space]
+    return float(best[0]), int(best[1]), counts
 
 
 def _orders_of(shape: Shape, loops: frozenset[int]) -> list[tuple[int, ...]]:
@@ -157,6 +194,7 @@ class Exhaustive:
 
     nest: Nest
     machine: Machine
+    table: IntArray
     splits: IntArray
     several: IntArray
     mesh: IntArray
@@ -170,14 +208,45 @@ class Exhaustive:
         """How many tilings there are, those that do not fit included."""
         return math.prod(self.several.tolist())
 
-    def run(self, begin: int, stop: int) -> int:
-        """Evaluate all orders of tilings begin..stop into `best` (energy in pJ, cycles, their product); how many."""
-        return int(
-            walk_tilings(
-                self.nest, self.machine, self.splits, self.several, self.mesh, self.orders, self.by_loops,
-                begin, stop, self.best, self.found,
+    def factors(self, numbers: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """Temporal factors and children (N, L, D) of the tilings `numbers` whose fan-outs exist, and their numbers."""
+        levels, rest, rows = len(self.mesh), numbers, []
+        for d, several in enumerate(self.several):
+            rows.append(self.splits[d, rest % several])
+            rest = rest // several
+        split = np.stack(rows, axis=2)
+        across, down = split[:, levels : 2 * levels], split[:, 2 * levels :]
+        ok = (across.prod(axis=2) <= self.mesh[:, 0]).all(axis=1)
+        ok &= (down.prod(axis=2) <= self.mesh[:, 1]).all(axis=1)
+        temporal, children = split[ok, :levels], (across * down)[ok]
+        return np.ascontiguousarray(temporal), np.ascontiguousarray(children), numbers[ok]
+
+    def run(self, numbers: IntArray) -> int:
+        """Evaluate all orders of the tilings `numbers` into `best` (energy in pJ, cycles, their product); how many.
+
+        `found` gets the temporal factors and the children (2 * L, D) of the least energy.
+        """
+        evaluated = 0
+        for begin in range(0, len(numbers), CHUNK):
+            temporal, across, _ = self.factors(numbers[begin : begin + CHUNK])
+            laid = lay_out(self.nest, self.machine[2], self.machine[5], self.table, temporal, across)
+            before, at = self.best[0], np.zeros(1, np.int64)
+            evaluated += int(
+                walk_tilings(
+                    self.nest,
+                    self.machine,
+                    self.table,
+                    temporal,
+                    laid,
+                    self.orders,
+                    self.by_loops,
+                    self.best,
+                    at,
+                )
             )
-        )  # fmt: skip
+            if self.best[0] < before:
+                self.found = np.concatenate((temporal[at[0]], across[at[0]]))
+        return evaluated
 
 
 def exhaustive(problem: Problem, arch: NestArch, keep: IntArray) -> Exhaustive:
@@ -196,6 +265,7 @@ def exhaustive(problem: Problem, arch: NestArch, keep: IntArray) -> Exhaustive:
     return Exhaustive(
         nest=nest_arrays(shape, keep),
         machine=machine_arrays(arch),
+        table=stream_table(keep),
         splits=splits,
         several=np.array([len(row) for row in rows], np.int64),
         mesh=mesh,

@@ -18,7 +18,8 @@ def why_nothing_fits(
     """The reason, by the smallest tiles that the rules leave: the innermost level that cannot hold its tile."""
     if not complete:
         return Infeasible(
-            problem.name, "search time", math.nextafter(budget_s or 0.0, math.inf), budget_s or 0.0, "s", "give it more time"
+            problem.name, "search time", math.nextafter(budget_s or 0.0, math.inf), budget_s or 0.0, "s",
+            "nothing was found in time; give it more",
         )  # fmt: skip
     shape = shape_of(problem)
     extents = np.ones((1, len(shape.dims)), np.int64)
@@ -43,7 +44,8 @@ def why_nothing_fits(
             held = ", ".join(f"{name} {count}" for name, count in words.items())
             need = math.ceil(sum(words.values()) * level.multiple_buffering)
             return Infeasible(
-                problem.name, f"{level.name} (smallest tiles: {held})", float(sum(words.values())), float(bound), "words",
+                problem.name, f"{level.name} (smallest tiles: {held})", float(sum(words.values())), float(bound),
+                "words",
                 f"a capacity of {need} words would fit, or bypassing {max(words, key=lambda name: words[name])} there",
             )  # fmt: skip
     fixed = {

@@ -258,7 +258,8 @@ class Search:
 
         width: labels kept per stage (None: all that the limits leave). tick: called with the share of the work done.
         """
-        begin, labels, trail = 0, self.first_label(), []
+        begin, labels = 0, self.first_label()
+        trail: list[Kept] = []
         if self.saved is not None and limits.plain:
             begin, full, trail = self.saved
             labels = packed_labels(full, self.tables, width, limits.cost)

@@ -91,7 +91,7 @@ def search_tables(shape: Shape, streams: tuple[Stream, ...]) -> Tables:
         partner=window_partners(shape),
         inside=_inside(shape, shape.kind == HARD),
         still=_inside(shape, shape.kind != IRRELEVANT),
-        windows=(shape.kind >= 0).any(axis=1).astype(np.int64),
+        windows=np.array([int((row >= 0).any()) for row in shape.kind], np.int64),
     )
 
 
@@ -118,10 +118,10 @@ def empty_labels(room: int, t: Tables, columns: int) -> Labels:
     """Arrays for `room` labels, `columns` numbers each."""
     dims, streams = t.size.shape[0], t.space.shape[0]
     windows = max(1, int(t.kind.max()) + 1)
-    integers = [np.zeros(room, np.int64) for _ in range(5)]
+    is_open, parent, choice, alive, follow = (np.zeros(room, np.int64) for _ in range(5))
     return Labels(
         np.zeros((room, dims), np.int64), np.zeros((room, columns)),
-        np.zeros((room, streams, windows, 2), np.int64), *integers, np.zeros(room),
+        np.zeros((room, streams, windows, 2), np.int64), is_open, parent, choice, alive, follow, np.zeros(room),
         np.full(int(t.ndiv.prod()), -1, np.int64), np.zeros(1, np.int64), np.zeros(1 << t.kind.shape[0]),
     )  # fmt: skip
 
@@ -129,7 +129,7 @@ def empty_labels(room: int, t: Tables, columns: int) -> Labels:
 def larger_labels(labels: Labels) -> Labels:
     """Room for twice as many."""
     grown = [np.concatenate((array, np.zeros_like(array))) for array in labels[:-3]]
-    return Labels(*grown, *labels[-3:])
+    return Labels._make([*grown, *labels[-3:]])
 
 
 def packed_labels(labels: Labels, t: Tables, width: int | None, limit: float) -> Labels:
@@ -138,7 +138,8 @@ def packed_labels(labels: Labels, t: Tables, width: int | None, limit: float) ->
     if width is not None and chosen.size > width:
         chosen = chosen[np.argsort(labels.bound[chosen], kind="stable")[:width]]
     arrays = [array[chosen] for array in labels[:-3]]
-    packed = Labels(*arrays, np.full_like(labels.head, -1), np.array([chosen.size], np.int64), labels.scratch)
+    head, used = np.full_like(labels.head, -1), np.array([chosen.size], np.int64)
+    packed = Labels._make([*arrays, head, used, labels.scratch])
     link(packed, t.radix)
     return packed
 

@@ -138,8 +138,8 @@ def check_rules(problem: Problem, arch: NestArch, rules: Rules) -> None:
         for dim, count in (*rule.factors.items(), *rule.spatial.items()):
             if problem.dims[dim] % count:
                 raise MapSpaceError(
-                    f"rule for {name}: factor {count} does not divide {dim} = {problem.dims[dim]}; the mapper takes perfect"
-                    f" factors, the nearest is {max(d for d in divisors(problem.dims[dim]) if d <= count)}"
+                    f"rule for {name}: factor {count} does not divide {dim} = {problem.dims[dim]}; the mapper takes"
+                    f" perfect factors, the nearest is {max(d for d in divisors(problem.dims[dim]) if d <= count)}"
                 )
 
 
@@ -226,8 +226,9 @@ def fanout_of(shape: Shape, arch: NestArch, level: int, rules: Rules) -> Fanout:
             ok &= both[:, d] <= rule.most_spatial[dim]
     rows = np.flatnonzero(ok)
     if not rows.size:
+        sizes = dict(zip(shape.dims, shape.size.tolist(), strict=True))
         raise MapSpaceError(
-            f"rule for {spec.name}: spatial {dict(rule.spatial)} does not divide {dict(zip(shape.dims, shape.size.tolist(), strict=True))}"
+            f"rule for {spec.name}: spatial {dict(rule.spatial)} does not divide {sizes}"
             f" or exceeds its {wide} x {high} children"
         )
     children, kept = np.unique(both[rows], axis=0, return_index=True)

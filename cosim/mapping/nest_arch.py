@@ -13,10 +13,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from cosim.mapping.mapspace import LevelRule, Rules
 from cosim.mapping.nest import ComputeLevel, NestArch, StorageLevel
 from cosim.spec.base import Bits, Count, Hz, Pj, Ratio, Size, Spec, parse
-from cosim.spec.problems import SpecError, nearest_hint, refuse
+from cosim.spec.problems import SpecError, nearest_hint
 from cosim.spec.sources import sources_for
 from cosim.spec.strict_yaml import Document, load
 
@@ -28,15 +30,15 @@ class RuleSpec(Spec):
     """Data spaces that the level keeps."""
     bypass: tuple[str, ...] = ()
     """Data spaces that pass the level by."""
-    factors: dict[str, Size] = {}
+    factors: dict[str, Size] = Field(default_factory=dict)
     """Trip counts of temporal loops that are fixed."""
-    most: dict[str, Size] = {}
+    most: dict[str, Size] = Field(default_factory=dict)
     """Largest trip counts of temporal loops."""
     order: tuple[str, ...] = ()
     """Dimensions of the innermost temporal loops, innermost first."""
-    spatial: dict[str, Size] = {}
+    spatial: dict[str, Size] = Field(default_factory=dict)
     """Children along a dimension, fixed."""
-    most_spatial: dict[str, Size] = {}
+    most_spatial: dict[str, Size] = Field(default_factory=dict)
     """Children along a dimension at most."""
     spatial_x: tuple[str, ...] | None = None
     """Dimensions that may be spread along x; all if not given."""
@@ -132,9 +134,9 @@ class NestRulesSpec(Spec):
     """Short name."""
     description: str = ""
     """What the rules stand for."""
-    levels: dict[str, RuleSpec] = {}
+    levels: dict[str, RuleSpec] = Field(default_factory=dict)
     """Rule by level name."""
-    layers: dict[str, dict[str, RuleSpec]] = {}
+    layers: dict[str, dict[str, RuleSpec]] = Field(default_factory=dict)
     """Layer name pattern -> rule by level name."""
 
 
@@ -270,6 +272,11 @@ def load_rules(path: Path, arch: NestArch) -> RuleBook:
     )
 
 
+def check_rules_file(path: Path) -> None:
+    """Read rules on their own; SpecError with every problem. Level names are checked where the rules are used."""
+    parse(NestRulesSpec, load(path))
+
+
 def _level_names(spec: NestRulesSpec, document: Document) -> Iterator[tuple[tuple[str, ...], str]]:
     for name in spec.levels:
         yield ("levels", name), name
@@ -279,4 +286,3 @@ def _level_names(spec: NestRulesSpec, document: Document) -> Iterator[tuple[tupl
 
 
 NO_RULES: Mapping[str, LevelRule] = {}
-__all__ = ["NO_RULES", "NestMachine", "RuleBook", "arch_of", "load_nest", "load_rules", "refuse"]
