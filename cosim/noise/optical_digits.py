@@ -172,17 +172,19 @@ def train(name: str, seed: int = 0, epochs: int = 30) -> nn.Module:
     """
     if name not in NETWORKS:
         raise KeyError(f"network {name!r}; allowed {', '.join(NETWORKS)}")
-    torch.manual_seed(seed)
-    network = NETWORKS[name]()
-    images, labels, _, _ = digits(seed)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-3)
-    steps = epochs * (len(labels) // 64)
-    plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, 6e-3, total_steps=steps)
-    for _ in range(epochs):
-        for batch in torch.randperm(len(labels))[: len(labels) // 64 * 64].reshape(-1, 64):
-            optimiser.zero_grad()
-            loss = functional.cross_entropy(network(images[batch]), labels[batch])
-            torch.autograd.backward(loss)
-            optimiser.step()
-            plan.step()
-    return network.eval()
+    # A caller may have gradients switched off; training needs them.
+    with torch.enable_grad():
+        torch.manual_seed(seed)
+        network = NETWORKS[name]()
+        images, labels, _, _ = digits(seed)
+        optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-3)
+        steps = epochs * (len(labels) // 64)
+        plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, 6e-3, total_steps=steps)
+        for _ in range(epochs):
+            for batch in torch.randperm(len(labels))[: len(labels) // 64 * 64].reshape(-1, 64):
+                optimiser.zero_grad()
+                loss = functional.cross_entropy(network(images[batch]), labels[batch])
+                torch.autograd.backward(loss)
+                optimiser.step()
+                plan.step()
+        return network.eval()
