@@ -139,28 +139,30 @@ def _open_cost(
     t: Any, stage: Any, tile: NDArray, val: NDArray, state: NDArray, is_open: int, best: NDArray
 ) -> float:
     """Least that the open streams can still cost together: the larger of two bounds by equation (6), one where
-    window loops close nothing, one where they close a stream of equation (7). best (2 ** S,) is scratch."""
+    window loops close nothing, one where they close a stream of equation (7), which is all that can be said of a
+    stream that has begun to slide: what it fetches anew may be less than what it covers. best (2 ** S,) is scratch."""
     streams, spaces = t.space.shape[0], t.kind.shape[0]
     weight, sliding = np.zeros(spaces), np.zeros(spaces)
     opens, fixed = 0, 0.0
     for i in range(streams):
-        if (is_open >> i) & 1 and not stage.starts[i]:
-            s = t.space[i]
+        if not (is_open >> i) & 1 or stage.starts[i]:
+            continue
+        s = t.space[i]
+        words, begun = val[1 + i], False
+        if stage.waits[i]:
+            words += val[1 + streams + s] / stage.most_fanout
+        for z in range(state.shape[1]):
+            begun = begun or state[i, z, 1] != 0
+        if begun:
+            fixed += words * _least_sliding(t, s, state[i], tile)
+        else:
             opens |= 1 << s
-            words = val[1 + i]
-            if stage.waits[i]:
-                words += val[1 + streams + s] / stage.most_fanout
             weight[s] += words
-            if t.windows[s]:
-                share, begun = _least_slide(t, s, state[i], tile)
-                fixed += words * share if begun else 0.0
-                sliding[s] += 0.0 if begun else words * share
-            else:
-                sliding[s] += words
+            sliding[s] += words * _least_slide(t, s, state[i], tile) if t.windows[s] else words
     least = _least_sum(t, t.inside, weight, opens, tile, best)
     if t.windows.any():
-        least = max(least, fixed + _least_sum(t, t.still, sliding, opens, tile, best))
-    return least
+        least = max(least, _least_sum(t, t.still, sliding, opens, tile, best))
+    return fixed + least
 
 
 @njit(cache=True)
