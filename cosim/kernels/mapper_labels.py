@@ -108,30 +108,43 @@ def _least_sum(t: Any, inside: NDArray, weight: NDArray, opens: int, tile: NDArr
 
 
 @njit(cache=True)
-def _least_slide(t: Any, s: int, state: NDArray, tile: NDArray) -> tuple[float, bool]:
-    """Least share of an open stream's words that is fetched once a window loop is around it, and whether one is.
+def _least_sliding(t: Any, s: int, state: NDArray, tile: NDArray) -> float:
+    """Least share of the open words of a stream that has begun to slide, by the best of its windows.
 
-    Later steps move the tile by at least the window's step (or by what it has to rewind), equation (7), unless two
-    loops can share the axis: then only the first one is sure to fetch anything, on all its steps but the first.
+    A loop over anything else rewinds the window, so it fetches at least rewinding / extent of the tile. The window's
+    own loops may fetch nothing where two can share the axis, and then leave 1 / n; one alone moves on by its step.
     """
-    least, begun = 1.0, False
+    best = 0.0
     for z in range(state.shape[0]):
-        begun = begun or state[z, 1] != 0
+        if state[z, 1] == 0:
+            continue
+        rewound = min(1.0, state[z, 1] / state[z, 0])
+        still, step, loops = 1.0, 0, 0
+        for d in range(t.size.shape[0]):
+            if t.kind[s, d] == z and tile[d] < t.ndiv[d] - 1:
+                loops += 1
+                still *= t.done[d, tile[d]]
+                step = t.coef[s, d] * t.div[d, tile[d]] - state[z, 1]
+        share = rewound * still
+        if loops == 1:
+            share = max(share, min(rewound, step / state[z, 0]))
+        best = max(best, share)
+    return best
+
+
+@njit(cache=True)
+def _least_slide(t: Any, s: int, state: NDArray, tile: NDArray) -> float:
+    """Least share of the open words of a stream that is fetched once a window loop is around it, equation (7)."""
+    least = 1.0
     for d in range(t.size.shape[0]):
         z = t.kind[s, d]
-        left = t.size[d] // t.div[d, tile[d]]
-        if z < 0 or (begun and state[z, 1] == 0):
+        if z < 0 or tile[d] == t.ndiv[d] - 1:
             continue
         other = t.partner[s, d]
-        alone = t.div[other, tile[other]] == t.size[other]
-        step = t.coef[s, d] * t.div[d, tile[d]] - state[z, 1]
-        if begun:
-            least = min(least, state[z, 1] / state[z, 0] if alone or left == 1 else 0.0)
-            if left > 1:
-                least = min(least, max(0, step) / state[z, 0] if alone else 0.0)
-        elif left > 1:
-            least = min(least, step / state[z, 0] if alone else 0.5 * min(1.0, step / state[z, 0]))
-    return least, begun
+        alone = tile[other] == t.ndiv[other] - 1
+        step = min(1.0, t.coef[s, d] * t.div[d, tile[d]] / state[z, 0])
+        least = min(least, step if alone else 0.5 * step)
+    return least
 
 
 @njit(cache=True)
