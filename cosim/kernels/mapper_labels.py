@@ -52,7 +52,7 @@ IRRELEVANT = -1
 HARD = -2
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _swept(words: int, n: int, m: int, a: int, b: int) -> float:
     """Least words that a window fetches on an axis where it takes n positions a apart and m positions b apart.
 
@@ -68,7 +68,7 @@ def _swept(words: int, n: int, m: int, a: int, b: int) -> float:
     return float(words + (places - 1) * min(words, g))
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _least_part(t: Any, s: int, loops: int, tile: NDArray) -> float:
     """Least share of the words of space s that is left when the rest of all `loops` (bits) is inside, eq. (5)."""
     dims = t.size.shape[0]
@@ -92,7 +92,7 @@ def _least_part(t: Any, s: int, loops: int, tile: NDArray) -> float:
     return part
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _least_sum(t: Any, inside: NDArray, weight: NDArray, opens: int, tile: NDArray, best: NDArray) -> float:
     """Equation (6) for the data spaces `opens` (bits) with open costs `weight`."""
     best[0] = 0.0
@@ -147,7 +147,7 @@ def _least_slide(t: Any, s: int, state: NDArray, tile: NDArray) -> float:
     return least
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _open_cost(
     t: Any, stage: Any, tile: NDArray, val: NDArray, state: NDArray, is_open: int, best: NDArray
 ) -> float:
@@ -178,7 +178,7 @@ def _open_cost(
     return fixed + least
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _least_closed(t: Any, stage: Any, val: NDArray) -> float:
     """Lower bound of what a label costs in the end but for its open streams and for what `ahead` counts."""
     streams, spaces = t.space.shape[0], t.kind.shape[0]
@@ -189,7 +189,7 @@ def _least_closed(t: Any, stage: Any, val: NDArray) -> float:
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _beyond(stage: Any, bound: float, share: float) -> bool:
     """Whether a label cannot beat what is known. share: 1 / parallelism so far."""
     least_share = share / stage.most_fanout
