@@ -164,13 +164,31 @@ def _once_if(held: Mask, otherwise: Array) -> Array:
     return np.where(held, 1.0, otherwise)
 
 
-def _output_stationary(gemm: Gemm, machine: Machine) -> Schedule:
+@dataclass(frozen=True)
+class FoldOrder:
+    """Output stationary: how often each operand is read, by either loop order; see eq. 1 and 2.
+
+    ``x_block``, ``w_block``: strips held at once; ``x_outer``, ``w_inner``: reads with the row folds outermost,
+    ``x_inner``, ``w_outer`` with the column folds outermost; ``bits`` of the better of the two, one group.
+    """
+
+    row_folds: Array
+    col_folds: Array
+    x_block: Array
+    w_block: Array
+    x_outer: Array
+    w_inner: Array
+    x_inner: Array
+    w_outer: Array
+    rows_outermost: Mask
+    bits: Array
+
+
+def fold_order(gemm: Gemm, machine: Machine) -> FoldOrder:
     """Eq. 1 and 2."""
-    g, m, n, k = gemm.g, gemm.m, gemm.n, gemm.k
-    rows, cols = machine.rows, machine.cols
-    row_folds, col_folds = np.ceil(m / rows), np.ceil(n / cols)
-    used_rows, used_cols = np.minimum(m, rows), np.minimum(n, cols)
-    x_strip, w_strip = gemm.x * (used_rows / m), gemm.w * (used_cols / n)
+    row_folds, col_folds = np.ceil(gemm.m / machine.rows), np.ceil(gemm.n / machine.cols)
+    x_strip = gemm.x * (np.minimum(gemm.m, machine.rows) / gemm.m)
+    w_strip = gemm.w * (np.minimum(gemm.n, machine.cols) / gemm.n)
     x_block = np.maximum(np.floor(machine.x_hold / np.maximum(x_strip, 1.0)), 1.0)
     w_block = np.maximum(np.floor(machine.w_hold / np.maximum(w_strip, 1.0)), 1.0)
     x_outer = _once_if(x_strip <= machine.x_hold, col_folds)
@@ -179,19 +197,31 @@ def _output_stationary(gemm: Gemm, machine: Machine) -> Schedule:
     w_outer = _once_if(w_strip <= machine.w_hold, row_folds)
     x_bits, w_bits = gemm.x * machine.x_bits, gemm.w * machine.w_bits
     by_rows, by_cols = x_bits * x_outer + w_bits * w_inner, x_bits * x_inner + w_bits * w_outer
-    rows_outermost = by_rows <= by_cols
+    return FoldOrder(
+        row_folds, col_folds, x_block, w_block, x_outer, w_inner, x_inner, w_outer,
+        by_rows <= by_cols, np.minimum(by_rows, by_cols),
+    )  # fmt: skip
+
+
+def _output_stationary(gemm: Gemm, machine: Machine) -> Schedule:
+    """Eq. 1 and 2."""
+    g, m, n, k = gemm.g, gemm.m, gemm.n, gemm.k
+    rows, cols = machine.rows, machine.cols
+    used_rows, used_cols = np.minimum(m, rows), np.minimum(n, cols)
+    order = fold_order(gemm, machine)
+    row_folds, col_folds = order.row_folds, order.col_folds
     folds = row_folds * col_folds
     own = machine.own_folds(m, n, folds)
     per_fold = fold_cycles(k, rows, cols, Dataflow.OS, machine.policy)
     cycles = _all_folds(g * own, per_fold, k, rows, machine.policy)
     edge_bits = _edge_bits(gemm, machine, used_rows, used_cols, used_rows * used_cols)
-    memory = g * (np.minimum(by_rows, by_cols) + gemm.y * machine.y_bits)
+    memory = g * (order.bits + gemm.y * machine.y_bits)
     return Schedule(
         cycles=cycles,
         folds=g * folds,
         mapping_efficiency=np.minimum(g, 1.0) * m * n / (own * machine.elements),
-        x_reads=g * gemm.x * np.where(rows_outermost, x_outer, x_inner),
-        w_reads=g * gemm.w * np.where(rows_outermost, w_inner, w_outer),
+        x_reads=g * gemm.x * np.where(order.rows_outermost, order.x_outer, order.x_inner),
+        w_reads=g * gemm.w * np.where(order.rows_outermost, order.w_inner, order.w_outer),
         x_feeds=g * (m * k) * col_folds,
         w_feeds=g * (n * k) * row_folds,
         psum_words=g * (m * n),
@@ -203,38 +233,46 @@ def _output_stationary(gemm: Gemm, machine: Machine) -> Schedule:
     )
 
 
-def _weight_stationary(gemm: Gemm, machine: Machine) -> Schedule:
+def stream_cut(gemm: Gemm, machine: Machine) -> StreamCut:
     """Eq. 3 to 6, the stream cut for the accumulators or finer for the streamed operand."""
-    n, k = gemm.n, gemm.k
-    row_folds, col_folds = np.ceil(k / machine.rows), np.ceil(n / machine.cols)
-    used_cols = np.minimum(n, machine.cols)
+    row_folds, col_folds = np.ceil(gemm.k / machine.rows), np.ceil(gemm.n / machine.cols)
+    used_rows, used_cols = np.minimum(gemm.k, machine.rows), np.minimum(gemm.n, machine.cols)
     coarse = np.where(
         row_folds > 1.0, np.minimum(np.ceil(gemm.m * used_cols / machine.acc_hold), gemm.m), 1.0
     )
     fine = np.minimum(np.maximum(np.ceil(gemm.x / machine.x_hold), coarse), gemm.m)
-    own = gemm.g * machine.own_folds(k, n, row_folds * col_folds)
+    own = gemm.g * machine.own_folds(gemm.k, gemm.n, row_folds * col_folds)
     held = gemm.w <= machine.w_hold
-    used_rows = np.minimum(k, machine.rows)
-    tile = used_rows * used_cols
-    edge_bits = _edge_bits(gemm, machine, used_rows, tile, used_cols)
-    edges = edge_bits / machine.bits_per_cycle
+    edges = _edge_bits(gemm, machine, used_rows, used_rows * used_cols, used_cols) / machine.bits_per_cycle
     options = [_cut(gemm, machine, pieces, own, col_folds, held, edges) for pieces in (coarse, fine)]
     finer = options[1].slowest < options[0].slowest
-    pieces, cycles, x_factor, w_factor, slowest = (
-        np.where(finer, getattr(options[1], name), getattr(options[0], name))
-        for name in ("pieces", "cycles", "x_factor", "w_factor", "slowest")
+    return StreamCut(
+        **{
+            field.name: np.where(finer, getattr(options[1], field.name), getattr(options[0], field.name))
+            for field in fields(StreamCut)
+        }
     )
+
+
+def _weight_stationary(gemm: Gemm, machine: Machine) -> Schedule:
+    """Eq. 3 to 6."""
+    n, k = gemm.n, gemm.k
+    row_folds, col_folds = np.ceil(k / machine.rows), np.ceil(n / machine.cols)
+    used_rows, used_cols = np.minimum(k, machine.rows), np.minimum(n, machine.cols)
+    own = gemm.g * machine.own_folds(k, n, row_folds * col_folds)
+    tile = used_rows * used_cols
+    cut = stream_cut(gemm, machine)
     return Schedule(
-        cycles=cycles,
-        folds=gemm.g * (row_folds * col_folds * pieces),
+        cycles=cut.cycles,
+        folds=gemm.g * (row_folds * col_folds * cut.pieces),
         mapping_efficiency=gemm.g * n * k / (np.maximum(own, 1.0) * machine.elements),
-        x_reads=gemm.g * gemm.x * x_factor,
-        w_reads=gemm.g * gemm.w * w_factor,
+        x_reads=gemm.g * gemm.x * cut.x_factor,
+        w_reads=gemm.g * gemm.w * cut.w_factor,
         x_feeds=gemm.g * (gemm.m * k) * col_folds,
-        w_feeds=gemm.g * (n * k) * pieces,
+        w_feeds=gemm.g * (n * k) * cut.pieces,
         psum_words=gemm.g * (gemm.m * n) * row_folds,
-        edge_bits=edge_bits,
-        slowest=slowest,
+        edge_bits=_edge_bits(gemm, machine, used_rows, tile, used_cols),
+        slowest=cut.slowest,
         x_tile=used_rows,
         w_tile=tile,
         acc_tile=used_cols,
@@ -242,8 +280,11 @@ def _weight_stationary(gemm: Gemm, machine: Machine) -> Schedule:
 
 
 @dataclass(frozen=True)
-class _Cut:
-    """A stream cut into pieces; ``slowest``: the greater of array time (first and last tile too) and memory time."""
+class StreamCut:
+    """Weight stationary: a stream cut into pieces, how often each operand is read, cycles of all groups.
+
+    ``slowest``: the greater of array time (first and last tile too) and memory time.
+    """
 
     pieces: Array
     cycles: Array
@@ -254,7 +295,7 @@ class _Cut:
 
 def _cut(
     gemm: Gemm, machine: Machine, pieces: Array, own: Array, col_folds: Array, held: Mask, edges: Array
-) -> _Cut:
+) -> StreamCut:
     stream = gemm.m / pieces
     per_fold = fold_cycles(stream, machine.rows, machine.cols, Dataflow.WS, machine.policy)
     cycles = _all_folds(own * pieces, per_fold, stream, machine.rows, machine.policy)
@@ -262,7 +303,7 @@ def _cut(
     w_factor = _once_if(held, pieces)
     bits = gemm.x * machine.x_bits * x_factor + gemm.w * machine.w_bits * w_factor + gemm.y * machine.y_bits
     memory = gemm.g * bits / machine.bits_per_cycle
-    return _Cut(pieces, cycles, x_factor, w_factor, np.maximum(cycles + edges, memory))
+    return StreamCut(pieces, cycles, x_factor, w_factor, np.maximum(cycles + edges, memory))
 
 
 def _edge_bits(gemm: Gemm, machine: Machine, x_tile: Array, w_tile: Array, y_tile: Array) -> Array:
