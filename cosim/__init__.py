@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cosim.engine import evaluate_points as evaluate_points
     from cosim.engine import load_arch as load_arch
     from cosim.engine import load_workload as load_workload
+    from cosim.engine import simulate as simulate
     from cosim.ir.layer import Layer as Layer
     from cosim.ir.workload import Workload as Workload
     from cosim.mapping.mapping_file import load_mapping as load_mapping
@@ -29,6 +30,7 @@ _LAZY = {
     "load_workload": "cosim.engine",
     "load_mapping": "cosim.mapping.mapping_file",
     "compare": "cosim.engine",
+    "simulate": "cosim.engine",
     "Layer": "cosim.ir.layer",
     "Workload": "cosim.ir.workload",
     "Result": "cosim.results.result",

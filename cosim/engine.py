@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,11 @@ from cosim.results.result import PJ_PER_J, Result
 from cosim.spec.hashing import canonical_hash
 from cosim.spec.locate import find_document
 from cosim.spec.problems import nearest_hint
+
+if TYPE_CHECKING:  # the event simulation brings Numba with it
+    from cosim.sim.build import Laid
+    from cosim.sim.events import Options
+    from cosim.sim.report import Simulation
 
 # Points times distinct layers per evaluation: intermediate arrays stay in the caches, and calls stay few.
 CHUNK_ELEMENTS = 16384
@@ -78,15 +84,8 @@ def evaluate(
     that do not fit, and :class:`CoverageError` when less than ``min_coverage`` of the MACs is modelled.
     """
     machine = arch if isinstance(arch, Machine) else load_arch(arch, overrides)
-    network = workload if isinstance(workload, Workload) else load_workload(workload)
-    rules = mapping if isinstance(mapping, MappingDoc) or mapping is None else load_mapping(Path(mapping))
-    network = apply_transforms(network, transforms).with_batch(batch)
-    share = network.coverage.macs_share
-    if share < min_coverage:
-        raise CoverageError(
-            f"workload {network.name}: {share:.1%} of the MACs are modelled, the threshold is {min_coverage:.1%}; "
-            f"not modelled: {', '.join(network.coverage.unknown)}"
-        )
+    network = _covered(workload, transforms, batch, min_coverage)
+    rules = _rules(mapping)
     layers = LayerBatch.from_layers(network.layers)
     other = None
     if baseline is not None:
@@ -94,6 +93,67 @@ def evaluate(
             baseline if isinstance(baseline, Machine) else load_arch(baseline), network, layers, None, seed
         )
     return _evaluate_one(machine, network, layers, rules, seed, other)
+
+
+def lay_out(
+    arch: Machine | str | Path,
+    workload: Workload | str | Path,
+    mapping: MappingDoc | str | Path | None = None,
+    *,
+    batch: int = 1,
+    overrides: Mapping[str, str] | None = None,
+    min_coverage: float = MIN_COVERAGE,
+    transforms: Sequence[str] = (),
+) -> Laid:
+    """A workload on a machine as the event simulation needs it (:mod:`cosim.sim.build`); refuses what evaluate does."""
+    from cosim.sim.build import lay
+
+    machine = arch if isinstance(arch, Machine) else load_arch(arch, overrides)
+    laid = lay(machine, _covered(workload, transforms, batch, min_coverage), _rules(mapping))
+    reasons = violations(laid.cost.limits, laid.layers.names)
+    if reasons:
+        raise InfeasibleError(reasons)
+    return laid
+
+
+def simulate(
+    arch: Machine | str | Path,
+    workload: Workload | str | Path,
+    mapping: MappingDoc | str | Path | None = None,
+    *,
+    images: int = 1,
+    in_flight: int = 1,
+    options: Options | None = None,
+    batch: int = 1,
+    overrides: Mapping[str, str] | None = None,
+    transforms: Sequence[str] = (),
+) -> Simulation:
+    """Event simulation of ``images`` passes, at most ``in_flight`` at once; see :mod:`cosim.sim.events`."""
+    from cosim.sim.build import program_of
+    from cosim.sim.events import Job
+    from cosim.sim.report import simulation
+
+    laid = lay_out(arch, workload, mapping, batch=batch, overrides=overrides, transforms=transforms)
+    return simulation(Job(program_of(laid), images, in_flight), options)
+
+
+def _rules(mapping: MappingDoc | str | Path | None) -> MappingDoc | None:
+    return mapping if isinstance(mapping, MappingDoc) or mapping is None else load_mapping(Path(mapping))
+
+
+def _covered(
+    workload: Workload | str | Path, transforms: Sequence[str], batch: int, min_coverage: float
+) -> Workload:
+    """The workload with its transforms and batch; refused where too little of it is modelled."""
+    network = workload if isinstance(workload, Workload) else load_workload(workload)
+    network = apply_transforms(network, transforms).with_batch(batch)
+    share = network.coverage.macs_share
+    if share < min_coverage:
+        raise CoverageError(
+            f"workload {network.name}: {share:.1%} of the MACs are modelled, the threshold is {min_coverage:.1%}; "
+            f"not modelled: {', '.join(network.coverage.unknown)}"
+        )
+    return network
 
 
 def _evaluate_one(
@@ -200,9 +260,8 @@ def explain_layer(
         raise MappingError(
             f"workload {network.name}: no layer {layer!r}, {nearest_hint(layer, names) or 'see its file'}"
         )
-    rules = mapping if isinstance(mapping, MappingDoc) or mapping is None else load_mapping(Path(mapping))
     layers = LayerBatch.from_layers(network.with_batch(batch).layers)
-    plan = make_plan(layers, machine.model.choices, rules)
+    plan = make_plan(layers, machine.model.choices, _rules(mapping))
     index = [names.index(layer)]
     one, one_plan = layers.take(index), plan.take(index)
     cost = price(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cosim.cli.quantity import quantity
+
 if TYPE_CHECKING:
     from cosim.explore.allocate_network import Placed
 
@@ -47,16 +49,6 @@ def command() -> None:
     """
 
 
-def _quantity(text: str, suffix: str, option: str) -> float:
-    from cosim.spec.problems import Refused
-    from cosim.spec.units import parse
-
-    try:
-        return float(parse(text, suffix))
-    except Refused as error:
-        raise click.BadParameter(f"{option}: {error}") from None
-
-
 @command.command("placement")
 @click.argument("workload")
 @click.argument("archs", nargs=-1, required=True)
@@ -87,9 +79,9 @@ def placement(
     from cosim.explore.allocate_network import Link, place
 
     joined = Link(
-        _quantity(link, "bytes_per_s", "--link"),
-        _quantity(link_latency, "s", "--link-latency"),
-        _quantity(link_energy, "pj_per_bit", "--link-energy"),
+        quantity(link, "bytes_per_s", "--link"),
+        quantity(link_latency, "s", "--link-latency"),
+        quantity(link_energy, "pj_per_bit", "--link-energy"),
     )
     if joined.bytes_per_s <= 0:
         raise click.BadParameter(f"--link: found {link}, allowed a rate above 0")

@@ -21,6 +21,7 @@ _CODES = {
     ("cosim.mapping.feasibility", "InfeasibleError"): INFEASIBLE,
     ("cosim.mapping.mapspace", "MapSpaceError"): INVALID,
     ("cosim.engine", "CoverageError"): INFEASIBLE,
+    ("cosim.sim.together", "TogetherError"): INVALID,
     ("cosim.results.files", "OutputError"): INVALID,
     ("cosim.frontends.extract", "ExtractError"): INVALID,
     ("cosim.ir.transforms", "TransformError"): INVALID,

@@ -15,6 +15,10 @@ from cosim.cli.exit_codes import INTERRUPTED, exit_code_of
 # name -> (module, one line of help). Kept here so that the list of commands costs no import.
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("cosim.cli.run", "Evaluate one workload on one machine."),
+    "trace": (
+        "cosim.cli.trace",
+        "Event simulation: timelines, several images, machines that share a memory.",
+    ),
     "compare": ("cosim.cli.compare", "Several machines times several workloads in one table."),
     "efficiency": ("cosim.cli.efficiency", "Efficiency gap and waterline: where the time goes."),
     "sweep": ("cosim.cli.sweep", "A design space: resumable, in processes or on a cluster."),

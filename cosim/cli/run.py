@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cosim.cli.simulate import (
+    check_names,
+    chosen_options,
+    show_simulation,
+    simulation_options,
+    write_timelines,
+)
+
 if TYPE_CHECKING:
     from cosim.results.result import Result
-    from cosim.sim.report import Simulation
 
 
 def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
@@ -55,22 +62,15 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
 @click.option(
     "--simulate", is_flag=True, help="Also run the event simulation (tiles, transfers, contention)."
 )
-@click.option(
-    "--images", default=1, show_default=True, type=click.IntRange(min=1), help="Passes to simulate."
-)
-@click.option("--in-flight", default=1, show_default=True, type=click.IntRange(min=1), help="Passes at once.")
-@click.option(
-    "--max-tiles",
-    default=64,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help="Join a stage's tiles into so many.",
-)
+@simulation_options
 @click.option(
     "--trace",
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="Write a timeline for Perfetto (.json, .json.gz).",
+)
+@click.option(
+    "--gantt", metavar="FILE", type=click.Path(path_type=Path), help="Draw the timeline (.svg, .png, .pdf)."
 )
 @click.option(
     "--plot", metavar="FILE", type=click.Path(path_type=Path), help="Draw time and energy (.svg, .png, .pdf)."
@@ -91,12 +91,13 @@ def command(
     as_json: bool,
     out: Path | None,
     simulate: bool,
-    images: int,
-    in_flight: int,
-    max_tiles: int,
     trace: Path | None,
+    gantt: Path | None,
     plot: Path | None,
     show_layers: bool,
+    images: int,
+    in_flight: int,
+    **simulation: Any,
 ) -> None:
     """Evaluate WORKLOAD on ARCH, layer by layer.
 
@@ -106,6 +107,8 @@ def command(
     """
     from cosim.engine import evaluate
 
+    simulated = simulate or trace is not None or gantt is not None
+    check_names(trace, gantt)
     if plot is not None and plot.suffix not in (".svg", ".png", ".pdf"):
         raise click.BadParameter(f"--plot: found the ending {plot.suffix!r}, allowed .svg, .png, .pdf")
     result = evaluate(
@@ -121,10 +124,15 @@ def command(
     )
     found = None
     written: tuple[Path, ...] = ()
-    if simulate or trace is not None:
-        from cosim.cli.simulate import simulate_result
+    options = chosen_options(simulation, check_names(trace, gantt)) if simulated else None
+    if options is not None:
+        from cosim.engine import simulate as simulated_on
 
-        found, written = simulate_result(result, images, in_flight, max_tiles, trace)
+        found = simulated_on(
+            arch, result.workload, mapping, images=images, in_flight=in_flight, options=options,
+            overrides=parse_settings(settings),
+        )  # fmt: skip
+        written = write_timelines(found, trace, gantt)
     written += write_files(result, out, plot)
     if as_json:
         document = result.to_json() | ({"simulation": found.to_json()} if found else {})
@@ -132,6 +140,7 @@ def command(
     else:
         show(result, show_layers)
         if found is not None:
+            click.echo()
             show_simulation(found)
     for path in written:
         click.echo(f"wrote {path}", err=True)
@@ -151,25 +160,6 @@ def write_files(result: Result, out: Path | None, plot: Path | None) -> tuple[Pa
         save(result_figure(result), plot)
         written += (plot,)
     return written
-
-
-def show_simulation(found: Simulation) -> None:
-    """Closed form, event simulation and serial sum side by side, and what waited."""
-    from cosim.cli import render
-
-    console = render.console()
-    data = found.to_json()
-    console.print()
-    console.print(
-        f"event simulation, {data['images']} image(s), {data['in_flight']} in flight: "
-        f"{render.si(data['event_s'], 's')}, {data['ratio']:.4g} x the closed form "
-        f"({render.si(data['analytic_s'], 's')}), serial sum {render.si(data['serial_s'], 's')}; "
-        f"joined tiles add at most {render.si(data['joined_error_s'], 's')}"
-    )
-    if data["waited_s"]:
-        console.print(
-            render.breakdown_table("tiles waited for", data["waited_s"], "s", sum(data["waited_s"].values()))
-        )
 
 
 def show(result: Result, show_layers: bool) -> None:

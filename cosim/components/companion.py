@@ -56,9 +56,7 @@ def companion_layers(
 def prefixed_stages(estimate: Estimate) -> tuple[Stage, ...]:
     """The companion's stages under its prefix; they follow those of the host."""
     return tuple(
-        Stage(
-            PREFIX + stage.name, {PREFIX + name: busy for name, busy in stage.resources.items()}, stage.tiles
-        )
+        Stage(PREFIX + stage.name, {PREFIX + name: busy for name, busy in stage.resources.items()})
         for stage in estimate.stages
     )
 

@@ -28,15 +28,12 @@ Action = tuple[str, str]
 class Stage:
     """Resources that work at the same time; stages follow one another.
 
-    ``resources`` maps a resource name to the seconds it is busy, broadcastable to (points, L). A tile of the
-    stage's work passes the resources in the order of the mapping; ``tiles`` says how many there are. The closed
-    form does not need it; the event simulation does. A name ``stage.unit`` stands for a unit that works in
-    other stages too.
+    ``resources`` maps a resource name to the seconds it is busy, broadcastable to (points, L). How the work is cut
+    into tiles is no matter of the closed form: see :mod:`cosim.components.tiling`.
     """
 
     name: str
     resources: Mapping[str, Value]
-    tiles: Value = 16.0
 
 
 @dataclass(frozen=True)

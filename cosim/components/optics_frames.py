@@ -19,6 +19,7 @@ from cosim.components.estimate import Stage
 from cosim.components.memory import memory_busy_s
 from cosim.components.optics import bit_planes, light_j_per_electron, modulator_period_s
 from cosim.components.params import Params, Value
+from cosim.components.tiling import Tiling, Tilings
 from cosim.ir.batch import Array, Mask
 from cosim.mapping.optical_tiling import (
     MODES,
@@ -126,12 +127,25 @@ def stages(done: Schedule, moved: Traffic, params: Params, used: Array) -> tuple
     new["new_mask.mask"] = (done.mask_loads * used) * modulator_period_s(params, "mask")
     same = {f"same_mask.{name}": seconds * kept for name, seconds in busy.items()}
     if params.option("overlap") == "pipelined":
-        loads = np.maximum(done.mask_loads, 1.0)
-        return (
-            Stage("new_mask", new, tiles=loads),
-            Stage("same_mask", same, tiles=np.maximum(done.frames - done.mask_loads, 1.0)),
-        )
+        return (Stage("new_mask", new), Stage("same_mask", same))
     return tuple(Stage(name, {name: seconds}) for name, seconds in {**new, **same}.items())
+
+
+def frame_tilings(all_stages: tuple[Stage, ...], frames: Value, loads: Value) -> Tilings:
+    """Frames with a new mask and frames that keep it; the units behind both are the same."""
+    order = ("memory", "mask", "modulator", "exposure", "readout")
+    tiles = {"new_mask": loads, "same_mask": frames - loads}
+    found: dict[str, Tiling] = {}
+    units: dict[str, str] = {}
+    for stage in all_stages:
+        prefix = stage.name.partition(".")[0]
+        if prefix not in tiles:
+            continue
+        own = [f"{prefix}.{name}" for name in order]
+        flow = tuple(name for name in own if name in stage.resources)
+        found[stage.name] = Tiling(np.maximum(tiles[prefix], 1.0), flow)
+        units |= {name: name.partition(".")[2] for name in stage.resources}
+    return Tilings(found, units=units, memories=("memory",))
 
 
 def total_s(done: Schedule, moved: Traffic, params: Params) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 from cosim.components.clock import cycles_to_s
 from cosim.components.estimate import EnergyTable, Estimate, Stage
 from cosim.components.params import Params, Value
+from cosim.components.tiling import Tiling, Tilings
 from cosim.hardware.base import MachineModel
 from cosim.ir.batch import LayerBatch
 from cosim.mapping.plan import Plan
@@ -102,6 +103,11 @@ class TemplateModel(MachineModel):
             },
             utilization=np.asarray(mac_s / busy),
         )
+
+    def tilings(self, layers: LayerBatch, params: Params, plan: Plan, estimate: Estimate) -> Tilings:
+        """For the event simulation: a kernel passes in lines of 64 bytes, from the memory to the units."""
+        lines = np.maximum(np.ceil(self._traffic_bytes(layers, params) / 64), 1.0)
+        return Tilings({"kernel": Tiling(lines, ("memory", "mac", "vector"))}, memories=("memory",))
 
     def energies(self, params: Params) -> EnergyTable:
         return EnergyTable(

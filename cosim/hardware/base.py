@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from cosim.components.estimate import EnergyTable, Estimate
 from cosim.components.params import Params, Value
+from cosim.components.tiling import Tilings
 from cosim.ir.batch import LayerBatch
 from cosim.mapping.plan import Choices, Plan
 from cosim.spec.machine import MachineSpec
@@ -56,6 +57,13 @@ class MachineModel(ABC):
     @abstractmethod
     def peak_macs_per_s(self, params: Params) -> Value:
         """Multiply-accumulates per second if nothing ever waits: the roof and the base of utilisation."""
+
+    def tilings(self, layers: LayerBatch, params: Params, plan: Plan, estimate: Estimate) -> Tilings:
+        """How the stages of ``estimate`` are cut into tiles, for the event simulation of one design point.
+
+        The default states nothing: every stage is one tile, and none of its units overlap.
+        """
+        return Tilings()
 
     def bandwidth_bytes_per_s(self, params: Params) -> Value | None:
         """Bandwidth of the outermost memory (the slope of the roofline), or None if the model has none."""

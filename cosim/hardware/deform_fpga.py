@@ -32,7 +32,8 @@ from cosim.components.fpga_resources import (
 )
 from cosim.components.memory import MemorySpec, memory_actions, memory_energies
 from cosim.components.params import Params, Value
-from cosim.hardware._fpga_companion import leftover, with_companion
+from cosim.components.tiling import Tiling, Tilings
+from cosim.hardware._fpga_companion import leftover, leftover_tilings, with_companion
 from cosim.hardware.base import MachineModel
 from cosim.ir.batch import Array, LayerBatch, Mask
 from cosim.ir.ops import OpClass
@@ -249,6 +250,17 @@ class DeformFpgaModel(MachineModel):
             labels={"placement": PLACES},
             limits=_limits(layers, params, work),
         )
+
+    def tilings(self, layers: LayerBatch, params: Params, plan: Plan, estimate: Estimate) -> Tilings:
+        """Calls in turn; a tile is a row of the map."""
+        work = _Work.of(layers, params)
+        own = Tilings(
+            {"run": Tiling(np.maximum(layers.N * layers.P, 1.0), ("dram", "engine"))},
+            rounds=np.maximum(work.calls, 1.0),
+            units={"random_read": "dram"},
+            memories=("dram",),
+        )
+        return leftover_tilings(layers, params, work.kept, own)
 
     @staticmethod
     def _rate(params: Params) -> Value:

@@ -32,6 +32,7 @@ from cosim.components.gpu_kernels import (
 )
 from cosim.components.gpu_tiles import TILES, tile_cost
 from cosim.components.params import Params, Value
+from cosim.components.tiling import Tiling, Tilings
 from cosim.hardware.base import MachineModel
 from cosim.ir.batch import Array, LayerBatch
 from cosim.ir.ops import OpClass
@@ -59,6 +60,9 @@ _PRECISIONS: Mapping[str, tuple[int, int, int]] = {
     "fp16": (16, 16, 16),
     "int8": (8, 8, 32),
 }
+
+# Cache line of both levels (NVIDIA, CUDA C++ Best Practices Guide, section on coalesced access to global memory).
+_LINE_BYTES = 128
 
 # Words of the tile codes: code 0 is a layer without a matrix product.
 _MODES = ("vector", *(tile.name for tile in TILES))
@@ -307,6 +311,18 @@ class GpuModel(MachineModel):
             )
         assert best is not None
         return best
+
+    def tilings(self, layers: LayerBatch, params: Params, plan: Plan, estimate: Estimate) -> Tilings:
+        """A tile is one step along the reduction of a wave of thread blocks, or a wave of cache lines."""
+        bits, _, k_step = _PRECISIONS[_precision(params)]
+        steps = np.ceil(padded_depth(layers, bits / 8) / k_step)
+        columns = estimate.columns
+        lines = (columns["dram_read_bytes"] + columns["dram_write_bytes"]) / _LINE_BYTES
+        waves = np.where(
+            columns["waves"] > 0, columns["waves"] * steps, lines / params["multiprocessors.count"]
+        )
+        flow = ("host", "device memory", "memory latency", "L2", "matrix units", "vector units")
+        return Tilings({"kernel": Tiling(np.maximum(np.ceil(waves), 1.0), flow)}, memories=("device memory",))
 
     def energies(self, params: Params) -> EnergyTable:
         """Energies from the ``energy`` block of the machine file."""

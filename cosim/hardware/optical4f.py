@@ -38,9 +38,10 @@ from cosim.components.optics import (
     laser_pj_per_electron,
     modulator_period_s,
 )
-from cosim.components.optics_frames import sides, stages, total_s
+from cosim.components.optics_frames import frame_tilings, sides, stages, total_s
 from cosim.components.optics_placement import Placed, limits_of, passes
 from cosim.components.params import Params, Value
+from cosim.components.tiling import Tilings
 from cosim.hardware.base import MachineModel, model_of
 from cosim.ir.batch import Array, LayerBatch
 from cosim.mapping.optical_tiling import MODES, SCHEMES
@@ -133,6 +134,21 @@ class Optical4fModel(MachineModel):
             limits=(*limits, *electronics.limits),
         )
 
+    def tilings(self, layers: LayerBatch, params: Params, plan: Plan, estimate: Estimate) -> Tilings:
+        """A tile is a frame: its operands leave the memory, the modulators settle, light falls, the camera reads."""
+        columns = estimate.columns
+        found = frame_tilings(estimate.stages, columns["frames"], columns["mask_loads"])
+        part = params.parts.get("companion")
+        if part is None:
+            return found
+        placed = Placed(layers, params, plan)
+        seen, choices = _companion_layers(placed, layers, params), model_of(part.kind).choices
+        own = inner.default_plan(seen, choices)
+        model = model_of(part.kind)
+        return found.with_companion(
+            model.tilings(seen, part, own, model.estimate(seen, part, own)), inner.PREFIX
+        )
+
     def energies(self, params: Params) -> EnergyTable:
         """Eq. 1 of the module."""
         memory = memory_energies(params, "memory", "memory")
@@ -203,15 +219,20 @@ def _companion(placed: Placed, layers: LayerBatch, params: Params) -> Estimate |
     part = params.parts.get("companion")
     if part is None:
         return None
+    model = model_of(part.kind)
+    seen = _companion_layers(placed, layers, params)
+    return model.estimate(seen, part, inner.default_plan(seen, model.choices))
+
+
+def _companion_layers(placed: Placed, layers: LayerBatch, params: Params) -> LayerBatch:
+    """The layers as the companion sees them."""
     done = placed.done
     useful = done.maps * (layers.P * layers.Q) / placed.geo.segments
     rows, columns = sides(params)
     area = rows * columns
     transforms = done.mask_loads * np.where(layers.static_weight, 0.0, 1.0)
     added = 2.0 * useful + transforms * (5.0 * area * np.log2(area))
-    model = model_of(part.kind)
-    seen = inner.companion_layers(layers, placed.optical, added, useful, layers.y_elems)
-    return model.estimate(seen, part, inner.default_plan(seen, model.choices))
+    return inner.companion_layers(layers, placed.optical, added, useful, layers.y_elems)
 
 
 def _mode_codes(placed: Placed) -> Array:

@@ -23,6 +23,7 @@ from cosim.components.cpu_kernels import KERNELS
 from cosim.components.cpu_memory import levels_of
 from cosim.components.estimate import EnergyTable, Estimate, Stage
 from cosim.components.params import Params, Value
+from cosim.components.tiling import Tiling, Tilings
 from cosim.hardware.base import MachineModel
 from cosim.ir.batch import Array, LayerBatch, Mask
 from cosim.ir.ops import OpClass
@@ -49,6 +50,7 @@ from cosim.spec.machine import MachineSpec
 Precision = Literal["fp32", "bf16", "int16", "int8", "int2", "int1"]
 _BITS: Mapping[str, float] = {"fp32": 32, "bf16": 16, "int16": 16, "int8": 8, "int2": 2, "int1": 1}
 _PAGE_BYTES = 4096.0
+_LINE_BYTES = 64.0
 _ILLEGAL = "the named kernel needs an instruction set that the core lacks, or another kind of layer"
 _Size = Annotated[Constant, Unit("bytes", at_least=0, whole=True)]
 
@@ -237,6 +239,11 @@ class SimdCpuModel(MachineModel):
             labels={"mode": MODES},
             limits=(Limit("kernel", work.illegal, 0.0, "rule", _ILLEGAL),),
         )
+
+    def tilings(self, layers: LayerBatch, params: Params, plan: Plan, estimate: Estimate) -> Tilings:
+        """A tile of a kernel is a cache line: what the core loads while it works on the line before."""
+        lines = np.maximum(np.ceil(estimate.columns["working_set_bytes"] / _LINE_BYTES), 1.0)
+        return Tilings({"kernel": Tiling(lines, ("caches", "vector units"))}, memories=("memory",))
 
     @staticmethod
     def _vector_cycles(layers: LayerBatch, params: Params, folded: Mask) -> tuple[Array, Mask]:

@@ -30,7 +30,8 @@ from cosim.components.fpga_resources import (
 )
 from cosim.components.memory import MemorySpec, memory_actions, memory_energies
 from cosim.components.params import Params, Value
-from cosim.hardware._fpga_companion import leftover, with_companion
+from cosim.components.tiling import Tiling, Tilings
+from cosim.hardware._fpga_companion import leftover, leftover_tilings, with_companion
 from cosim.hardware.base import MachineModel
 from cosim.ir.batch import Array, LayerBatch, Mask
 from cosim.ir.ops import OpClass
@@ -41,6 +42,8 @@ from cosim.spec.base import Bits, Bytes, Count, Cycles, Fraction, Hz, Mw, Pj, S,
 from cosim.spec.machine import MachineSpec
 
 PLACES = ("engine", "stream", "companion")
+# Burst setting of the DMA engines (HEB.py of the authors' repository).
+_BURST_WORDS = 256
 
 
 class Build(Spec):
@@ -250,6 +253,24 @@ class StreamFpgaModel(MachineModel):
             labels={"placement": PLACES},
             limits=_limits(layers, params, placed),
         )
+
+    def tilings(self, layers: LayerBatch, params: Params, plan: Plan, estimate: Estimate) -> Tilings:
+        """Splits in turn, each a call, its weights and its run; a tile is a burst of the DMA engines."""
+        placed = _Placed.of(layers, params)
+        done = _Counts.of(layers, params, placed)
+        rounds = np.maximum(done.calls, 1.0)
+        words = (done.weight_words, done.read_words + done.write_words)
+        weights, maps = (np.maximum(np.ceil(n / rounds / _BURST_WORDS), 1.0) for n in words)
+        own = Tilings(
+            {
+                "weights": Tiling(weights, ("weight_copy", "weight_dram", "weight_port")),
+                "run": Tiling(maps, ("dram", "dma_port", "engine")),
+            },
+            rounds=rounds,
+            units={"weight_dram": "dram"},
+            memories=("dram",),
+        )
+        return leftover_tilings(layers, params, placed.kept, own)
 
     @staticmethod
     def _rate(params: Params) -> Value:

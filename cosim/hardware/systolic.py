@@ -34,7 +34,9 @@ from cosim.components.memory import (
     merged,
 )
 from cosim.components.params import Params, Value
+from cosim.components.tiling import Tilings
 from cosim.hardware._systolic_spec import SystolicSpec
+from cosim.hardware._systolic_tiling import fold_tilings
 from cosim.hardware.base import MachineModel
 from cosim.ir.batch import Array, LayerBatch
 from cosim.ir.ops import OpClass
@@ -316,7 +318,7 @@ class SystolicModel(MachineModel):
             stages=(
                 Stage("call", {"host_call": call_s}),
                 Stage("edges", {"first_and_last_tile": edge_s}),
-                Stage("run", {"dram": busy["dram"], **busy}, tiles=np.maximum(run.folds, 1.0)),
+                Stage("run", {"dram": busy["dram"], **busy}),
             ),
             actions=_actions(layers, params, traffic, simple),
             utilization=layers.macs / ((call_s + edge_s + longest) * macs_per_s + (layers.macs == 0.0)),
@@ -324,6 +326,13 @@ class SystolicModel(MachineModel):
             labels={"mode": MODES},
             limits=_limits(run, case.machine),
         )
+
+    def tilings(self, layers: LayerBatch, params: Params, plan: Plan, estimate: Estimate) -> Tilings:
+        """One tile a fold, with its own loads."""
+        case = _Case.of(layers, params)
+        hold_bytes = data_capacity_bytes(params, "buffers.ifmap") * 0.5
+        bits = params["datapath.x_bits"]
+        return fold_tilings(layers, case.gemm, case.machine, hold_bytes, bits, estimate)
 
     def energies(self, params: Params) -> EnergyTable:
         """Multiplications, vector operations, buffers and outer memory; leakage of all of them."""

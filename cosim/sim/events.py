@@ -1,158 +1,292 @@
-"""The event model: images flow through the stages of a program, tiles through the units of a stage.
+"""The event model: images flow through the layers of a program, tiles through the units of a stage.
 
-Every unit serves one tile at a time, in order of arrival. Between two units of a stage stands a buffer of
-``depth`` tiles (2: double buffering); a unit that finds it full waits. Stages of an image follow one another;
-several images may be in flight, and then they compete for the units. With ``contention=False`` units are
-neither shared nor chained, and the makespan is the closed form's.
+Every unit serves one tile at a time (:mod:`cosim.sim.server`). Between two units of a stage stands a buffer of ``room``
+tiles; a place is taken when a tile starts on the unit before it and freed when it ends on the unit behind it, so
+that two are double buffering. Stages of a layer follow one another. Layers follow one another too, or start as soon
+as what they read is there (``order="dataflow"``): an elementwise layer then follows its inputs tile by tile. Several
+images may be in flight, and several programs (machines that share a memory) at once: they compete for the units.
 
-    analytic <= event <= serial                                                                      (Eq. 4)
+    analytic <= event <= serial                            one image, layers in order            (Eq. 4)
+    work of the busiest unit <= event <= serial            otherwise                             (Eq. 5)
+
+Where nothing competes, a stage is passed by the recurrence of :mod:`cosim.kernels.flow_shop` instead of events,
+and once images complete in a fixed rhythm the rest of them is not simulated: both are exact to rounding, and
+``shortcuts=False`` does without. Where images or programs do compete, a stage is cut into at most ``most_tiles``
+tiles, each the sum of its neighbours; what that adds is stated (:mod:`cosim.sim.report`). With ``contention=False``
+units are neither shared nor chained, and the makespan is the closed form's.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Generator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
+import numpy as np
 import simpy
 
-from cosim.sim.program import Program, StageRun
+from cosim.sim.flow import Passed, passed
+from cosim.sim.program import LayerRun, Program, StageRun
+from cosim.sim.record import Record, SimResult
+from cosim.sim.rhythm import Progress, Rhythm
+from cosim.sim.server import Arbitration, Refresh, Server
 
 Process = Generator[simpy.Event, Any, None]
+Order = Literal["serial", "dataflow"]
 
 
 @dataclass(frozen=True)
 class Options:
     """How the simulation runs.
 
-    ``images`` passes of the network; at most ``in_flight`` of them at once; ``depth`` tiles of buffer between
-    units; ``keep`` the largest number of intervals kept for a timeline (0: none).
+    room:       tiles of buffer between units, instead of what the machine states
+    most_tiles: tiles of a stage where stages compete
+    keep:       the largest number of intervals kept for a timeline (0: none)
     """
 
-    images: int = 1
-    in_flight: int = 1
-    depth: int = 2
+    room: int | None = None
+    most_tiles: int = 128
+    order: Order = "serial"
+    arbitration: Arbitration = "fcfs"
+    refresh: Refresh | None = None
     contention: bool = True
+    shortcuts: bool = True
     keep: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("images", "in_flight", "depth"):
+        for name in ("room", "most_tiles"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: found {value}, allowed at least 1")
+
+
+@dataclass(frozen=True)
+class Job:
+    """``images`` passes of a program, at most ``in_flight`` of them at once."""
+
+    program: Program
+    images: int = 1
+    in_flight: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("images", "in_flight"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: found {getattr(self, name)}, allowed at least 1")
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A unit at work: on which image, layer and stage, from when to when."""
-
-    unit: str
-    image: int
-    layer: int
-    stage: str
-    start_s: float
-    end_s: float
-
-
-@dataclass
-class SimResult:
-    """Outcome of a simulation.
-
-    ``busy_s`` is the time each unit works; ``waited_s`` the time tiles queue for it; ``layer_s`` (start, end) of
-    every layer in the first image; ``dropped`` how many intervals were not kept.
-    """
-
-    makespan_s: float = 0.0
-    busy_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    waited_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    layer_s: dict[int, tuple[float, float]] = field(default_factory=dict)
-    intervals: list[Interval] = field(default_factory=list)
-    dropped: int = 0
-    events: int = 0
-
-
 class _Model:
-    def __init__(self, program: Program, options: Options) -> None:
-        self.program = program
-        self.options = options
+    def __init__(self, jobs: Sequence[Job], options: Options) -> None:
+        self.jobs, self.options = tuple(jobs), options
         self.env = simpy.Environment()
-        self.units = {unit: simpy.Resource(self.env) for unit in program.units}
-        self.result = SimResult()
+        units = {name: unit for job in jobs for name, unit in job.program.units.items()}
+        self.refreshing = {name for name, unit in units.items() if unit.memory and options.refresh}
+        self.servers = {
+            name: Server(self.env, options.arbitration, options.refresh if name in self.refreshing else None)
+            for name in units
+        }
+        self.alone = competes(jobs, options) is False
+        self.record = Record(options.keep, tuple(units))
+        self.rhythms = [self._rhythm(job) for job in jobs]
+        self.cut: dict[int, tuple[StageRun, StageRun]] = {}
+        self.known: dict[int, Passed] = {}
+
+    def _rhythm(self, job: Job) -> Rhythm:
+        settles = len(self.jobs) == 1 and self.options.shortcuts and not self.refreshing
+        return Rhythm(job.images, job.in_flight, settles and self.options.keep == 0)
 
     def run(self) -> SimResult:
-        slots = simpy.Resource(self.env, capacity=self.options.in_flight)
-        for image in range(self.options.images):
-            self.env.process(self.image(image, slots))
+        for number, job in enumerate(self.jobs):
+            self.env.process(self.source(number, job))
         self.env.run()
-        self.result.makespan_s = float(self.env.now)
-        return self.result
+        return self.record.finished(
+            float(self.env.now), [(j.program, r) for j, r in zip(self.jobs, self.rhythms, strict=True)]
+        )
 
-    def image(self, number: int, slots: simpy.Resource) -> Process:
-        with slots.request() as slot:
+    def source(self, owner: int, job: Job) -> Process:
+        """Start images as places for them get free."""
+        slots = simpy.Resource(self.env, capacity=job.in_flight)
+        rhythm = self.rhythms[owner]
+        while rhythm.started < rhythm.limit:
+            slot = slots.request()
             yield slot
-            for run in self.program.runs:
-                start = float(self.env.now)
-                yield self.env.process(self.stage(number, run))
-                if number == 0:
-                    first = self.result.layer_s.get(run.layer, (start, start))[0]
-                    self.result.layer_s[run.layer] = (first, float(self.env.now))
+            if rhythm.started >= rhythm.limit:  # settled while waiting
+                return
+            rhythm.started += 1
+            self.env.process(self.image(owner, rhythm.started - 1, job.program, slots, slot))
 
-    def stage(self, image: int, run: StageRun) -> Process:
-        if not self.options.contention:
-            yield self.env.timeout(run.longest_s)
-            for unit, seconds in run.services:
-                self.record(image, run, unit, float(self.env.now) - run.longest_s, seconds * run.tiles)
-            return
-        last = len(run.services) - 1
-        buffers = [simpy.Store(self.env, capacity=self.options.depth) for _ in run.services[:-1]]
-        workers = [
-            self.env.process(
-                self.worker(
-                    image,
-                    run,
-                    unit,
-                    seconds,
-                    buffers[i - 1] if i > 0 else None,
-                    buffers[i] if i < last else None,
-                )
+    def image(self, owner: int, number: int, program: Program, slots: simpy.Resource, slot: Any) -> Process:
+        if self.options.order == "serial":
+            for layer in program.layers:
+                yield from self.layer(owner, number, layer, None, ())
+        else:
+            done = {layer.number: Progress(self.env) for layer in program.layers}
+            yield simpy.AllOf(
+                self.env,
+                [
+                    self.env.process(
+                        self.layer(
+                            owner, number, layer, done[layer.number], tuple(done[s] for s in layer.sources)
+                        )
+                    )
+                    for layer in program.layers
+                ],
             )
-            for i, (unit, seconds) in enumerate(run.services)
-        ]
-        yield simpy.AllOf(self.env, workers)
+        slots.release(slot)
+        self.rhythms[owner].completed(float(self.env.now), self.record.waits)
+
+    def layer(
+        self, owner: int, image: int, layer: LayerRun, done: Progress | None, sources: tuple[Progress, ...]
+    ) -> Process:
+        """All rounds of a layer; with ``sources``, not before they are complete, or tile by tile behind them."""
+        follows = layer.elementwise and bool(sources)
+        for source in sources:
+            yield source.at_least(0.0 if follows else 1.0)
+        start = float(self.env.now)
+        for stage in layer.before:
+            yield from self.stage(stage, _Where(owner, image, layer, 0, stage.name), None, ())
+        for turn in range(layer.rounds):
+            for place, stage in enumerate(layer.stages):
+                where = _Where(owner, image, layer, turn, stage.name)
+                last = place == len(layer.stages) - 1
+                yield from self.stage(
+                    stage, where, done if last else None, sources if follows and last else ()
+                )
+        if done is not None:
+            done.advance(1.0)
+        self.record.layer(owner, image, layer.number, start, float(self.env.now))
+
+    def stage(
+        self, stage: StageRun, where: _Where, done: Progress | None, sources: tuple[Progress, ...]
+    ) -> Process:
+        now = float(self.env.now)
+        if not self.options.contention:
+            yield self.env.timeout(stage.longest_s)
+            self.record.unchained(where.key, stage, now)
+        elif self.alone:
+            found = self.alone_passed(stage, now)
+            self.record.stage(where.key, stage, found, now)
+            yield self.env.timeout(found.end_s)
+        else:
+            yield from self.chained(self.shortened(stage), where, done, sources)
+
+    def alone_passed(self, stage: StageRun, now: float) -> Passed:
+        """The stage with its units to itself, from time 0 on; the same at any time unless a memory refreshes."""
+        keep = self.record.room
+        refreshing = tuple(name in self.refreshing for name in stage.units)
+        if any(refreshing):
+            found = passed(self.sized(stage), now, refreshing, self.options.refresh, keep)
+            spans = found.spans.copy()
+            spans[:, 2:] -= now
+            return replace(found, end_s=found.end_s - now, spans=spans)
+        if keep:
+            return passed(self.sized(stage), keep=keep)
+        if id(stage) not in self.known:
+            self.known[id(stage)] = passed(self.sized(stage))
+        return self.known[id(stage)]
+
+    def sized(self, stage: StageRun) -> StageRun:
+        """The stage with the buffers asked for."""
+        room = self.options.room
+        return stage if room is None or room == stage.room else replace(stage, room=room)
+
+    def shortened(self, stage: StageRun) -> StageRun:
+        """The stage in at most so many tiles as compete; kept, because every image passes it."""
+        known = self.cut.get(id(stage))
+        if known is None:
+            sized = self.sized(stage)
+            known = stage, sized.joined(self.options.most_tiles) if self.options.shortcuts else sized
+            self.cut[id(stage)] = known
+        return known[1]
+
+    def chained(
+        self, stage: StageRun, where: _Where, done: Progress | None, sources: tuple[Progress, ...]
+    ) -> Process:
+        last = len(stage.units) - 1
+        arrived = [simpy.Store(self.env) for _ in range(last)]
+        places = [simpy.Container(self.env, stage.room, stage.room) for _ in range(last)]
+        tiles = np.array(list(stage.each()))
+        yield simpy.AllOf(
+            self.env,
+            [
+                self.env.process(
+                    self.worker(stage, number, tiles[:, number], where, arrived, places, done, sources)
+                )
+                for number in range(last + 1)
+            ],
+        )
 
     def worker(
         self,
-        image: int,
-        run: StageRun,
-        unit: str,
-        seconds: float,
-        inbox: simpy.Store | None,
-        outbox: simpy.Store | None,
+        stage: StageRun,
+        place: int,
+        works: Any,
+        where: _Where,
+        arrived: list[simpy.Store],
+        places: list[simpy.Container],
+        done: Progress | None,
+        sources: tuple[Progress, ...],
     ) -> Process:
-        env, server = self.env, self.units[unit]
-        for tile in range(run.tiles):
-            if inbox is not None:
-                yield inbox.get()
-            asked = float(env.now)
-            with server.request() as turn:
-                yield turn
+        """One unit of the stage, tile after tile."""
+        env, unit, last = self.env, stage.units[place], len(stage.units) - 1
+        server, count = self.servers[unit], len(works)
+        for tile, work in enumerate(works.tolist()):
+            free = float(env.now)
+            came = free
+            comes_in = stage.streams and place == 1 and tile == 0
+            if place == 0:
+                for source in sources:
+                    yield source.at_least(where.layer.part(where.turn, (tile + 1) / count))
+            elif not comes_in:
+                came = yield arrived[place - 1].get()
+            ready = float(env.now)
+            if place < last:
+                yield places[place].get(1)
+            placed = float(env.now)
+            if work > 0:
+                yield server.request(where.owner)
                 start = float(env.now)
-                yield env.timeout(seconds)
-            self.result.waited_s[unit] += start - asked
-            self.record(image, run, unit, start, seconds)
-            if outbox is not None:
-                yield outbox.put(tile)
+                service = server.service_s(work)
+                yield env.timeout(service)
+                server.release()
+                queued = start - placed + (max(free - came, 0.0) if place else 0.0)
+                waits = (work, queued, ready - free, placed - ready, service - work)
+                self.record.tile(where.key, unit, tile, start, float(env.now), waits)
+            if comes_in:
+                yield arrived[0].get()
+            if place:
+                yield places[place - 1].put(1)
+            if place < last:
+                yield arrived[place].put(float(env.now))
+            elif done is not None:
+                done.advance(where.layer.part(where.turn, (tile + 1) / count))
 
-    def record(self, image: int, run: StageRun, unit: str, start: float, seconds: float) -> None:
-        result = self.result
-        result.busy_s[unit] += seconds
-        result.events += 1
-        if len(result.intervals) < self.options.keep:
-            result.intervals.append(Interval(unit, image, run.layer, run.stage, start, start + seconds))
-        elif self.options.keep:
-            result.dropped += 1
+
+@dataclass(frozen=True)
+class _Where:
+    """What a stage is part of."""
+
+    owner: int
+    image: int
+    layer: LayerRun
+    turn: int
+    stage: str
+
+    @property
+    def key(self) -> tuple[int, int, int, str]:
+        """(job, image, layer, stage) as intervals carry it."""
+        return self.owner, self.image, self.layer.number, self.stage
 
 
-def simulate(program: Program, options: Options | None = None) -> SimResult:
-    """Run the program; the result is the same on every run."""
-    return _Model(program, options or Options()).run()
+def competes(jobs: Sequence[Job], options: Options) -> bool:
+    """Whether stages may compete for units, so that tiles have to be events."""
+    if not options.shortcuts or options.order == "dataflow" or len(jobs) > 1:
+        return True
+    return any(job.in_flight > 1 and job.images > 1 for job in jobs)
+
+
+def simulate(jobs: Sequence[Job] | Job | Program, options: Options | None = None) -> SimResult:
+    """Run the jobs at once; the result is the same on every run."""
+    if isinstance(jobs, Program):
+        jobs = Job(jobs)
+    given = (jobs,) if isinstance(jobs, Job) else tuple(jobs)
+    return _Model(given, options or Options()).run()

@@ -1,122 +1,212 @@
-"""What the event simulation runs: the stages of every layer, each a number of tiles that pass units in turn."""
+"""What the event simulation runs: layers, their stages, and the tiles that pass the units of a stage in turn."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cosim.components.estimate import CostTable
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit that serves one tile at a time: its name in the simulation, its machine, whether it is an outer memory."""
+
+    name: str
+    device: str
+    memory: bool = False
+
+
+@dataclass(frozen=True)
+class TileRun:
+    """Tiles in order: ``counts`` (K,) of each kind in a row with ``seconds`` (K, U), the whole ``repeats`` times."""
+
+    counts: Counts
+    seconds: Floats
+    repeats: int = 1
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of all repetitions."""
+        return int(self.counts.sum()) * self.repeats
+
+    @property
+    def busy_s(self) -> Floats:
+        """Seconds of each unit, all repetitions, shape (U,)."""
+        return np.asarray(self.counts @ self.seconds) * self.repeats
 
 
 @dataclass(frozen=True)
 class StageRun:
-    """One stage of one layer.
+    """One stage of one layer, in one round.
 
-    ``services`` holds (unit, seconds per tile) in the order a tile passes them; every one of ``tiles`` tiles
-    takes the same. ``merged`` is how many tiles of the mapping one of them stands for.
+    units:     names of the units in the order that a tile passes them
+    sequences: the tiles, passed ``repeats`` times
+    streams:   the second unit starts on the very first tile while it comes in
+    bytes_per_s: rate of the outer memory among the units while it serves, where the machine's model reports bytes
     """
 
-    layer: int
-    layer_name: str
-    stage: str
-    tiles: int
-    services: tuple[tuple[str, float], ...]
-    merged: float = 1.0
+    name: str
+    units: tuple[str, ...]
+    sequences: tuple[TileRun, ...]
+    repeats: int = 1
+    room: int = 2
+    streams: bool = False
+    bytes_per_s: float | None = None
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of the stage."""
+        return sum(sequence.tiles for sequence in self.sequences) * self.repeats
+
+    @cached_property
+    def services(self) -> int:
+        """Tiles times the units that each of them keeps busy."""
+        return self.repeats * sum(
+            s.repeats * int((s.counts[:, None] * (s.seconds > 0)).sum()) for s in self.sequences
+        )
+
+    @cached_property
+    def busy_s(self) -> Floats:
+        """Seconds that each unit works, shape (U,)."""
+        total = sum((sequence.busy_s for sequence in self.sequences), np.zeros(len(self.units)))
+        return np.asarray(total * self.repeats)
 
     @property
     def longest_s(self) -> float:
         """Time of the busiest unit: what the closed form counts."""
-        return max((seconds for _, seconds in self.services), default=0.0) * self.tiles
+        return float(self.busy_s.max())
 
     @property
     def serial_s(self) -> float:
         """Time if nothing overlaps."""
-        return sum(seconds for _, seconds in self.services) * self.tiles
+        return float(self.busy_s.sum())
 
-    @property
-    def pipelined_s(self) -> float:
-        """Makespan of a flow shop of equal tiles: the first tile through every unit, then one tile a period.
+    def each(self) -> Iterator[Floats]:
+        """Seconds on each unit, tile by tile."""
+        for _ in range(self.repeats):
+            for sequence in self.sequences:
+                for _ in range(sequence.repeats):
+                    for count, seconds in zip(sequence.counts, sequence.seconds, strict=True):
+                        for _ in range(count):
+                            yield seconds
 
-        ``sum_u t_u + (T - 1) * max_u t_u`` with t_u the time of a tile on unit u                     (Eq. 3)
+    def joined(self, most: int) -> StageRun:
+        """The same work in at most ``most`` tiles, each the sum of its neighbours; itself if it has no more.
+
+        Raises ``ValueError`` if ``most`` is below 1.
         """
-        times = [seconds for _, seconds in self.services]
-        return sum(times) + (self.tiles - 1) * max(times) if times else 0.0
+        if most < 1:
+            raise ValueError(f"most tiles: found {most}, allowed at least 1")
+        if self.tiles <= most:
+            return self
+        ends = np.concatenate([[0], np.round(np.arange(1, most + 1) * (self.tiles / most))])
+        at = [self._busy_until(int(end)) for end in ends]
+        seconds = np.maximum(np.diff(np.stack(at), axis=0), 0.0)
+        return replace(self, sequences=(TileRun(np.ones(most, dtype=np.int64), seconds),), repeats=1)
+
+    def _busy_until(self, tile: int) -> Floats:
+        """Seconds of each unit for the first ``tile`` tiles, shape (U,)."""
+        per_repeat = self.tiles // self.repeats
+        whole, left = divmod(tile, per_repeat)
+        total = self.busy_s * (whole / self.repeats)
+        for sequence in self.sequences:
+            body = sequence.tiles // sequence.repeats
+            bodies, rest = divmod(min(left, sequence.tiles), body)
+            total = total + (sequence.counts @ sequence.seconds) * bodies
+            starts = np.concatenate([[0], np.cumsum(sequence.counts)])
+            inside = np.clip(rest - starts[:-1], 0, sequence.counts)
+            total = total + inside @ sequence.seconds
+            left -= min(left, sequence.tiles)
+        return total
 
 
 @dataclass(frozen=True)
-class Program:
-    """Stages in execution order for one pass of the network."""
+class LayerRun:
+    """One layer: its stages in turn, ``rounds`` times, after what is done once ``before`` them.
 
+    sources:     numbers of the layers whose results it reads
+    elementwise: element i of its result needs element i of its inputs only
+    power_w:     mean power while it runs
+    """
+
+    number: int
     name: str
-    runs: tuple[StageRun, ...]
+    device: str
+    stages: tuple[StageRun, ...]
+    rounds: int = 1
+    sources: tuple[int, ...] = ()
+    elementwise: bool = False
+    power_w: float = 0.0
+    before: tuple[StageRun, ...] = ()
+
+    def part(self, turn: int, share: float) -> float:
+        """Share of the layer that is done after ``share`` of round ``turn``."""
+        return (turn + share) / self.rounds
+
+    def all_stages(self) -> list[tuple[StageRun, int]]:
+        """Every stage and how often it is passed."""
+        return [(stage, 1) for stage in self.before] + [(stage, self.rounds) for stage in self.stages]
 
     @property
     def analytic_s(self) -> float:
-        """The closed form: stages in series, units of a stage overlapped."""
-        return sum(run.longest_s for run in self.runs)
+        """Closed form: stages in series, units of a stage overlapped."""
+        return sum(times * stage.longest_s for stage, times in self.all_stages())
 
     @property
     def serial_s(self) -> float:
         """Nothing overlaps."""
-        return sum(run.serial_s for run in self.runs)
+        return sum(times * stage.serial_s for stage, times in self.all_stages())
 
     @property
-    def units(self) -> tuple[str, ...]:
-        """Units in order of first use."""
-        return tuple(dict.fromkeys(unit for run in self.runs for unit, _ in run.services))
+    def services(self) -> int:
+        """Services of tiles of all stages and rounds."""
+        return sum(times * stage.services for stage, times in self.all_stages())
 
 
-def unit_of(stage: str, resource: str, shared: Mapping[str, str]) -> str:
-    """Unit behind a resource: ``stage.unit`` works in several stages; ``shared`` joins units of two machines."""
-    unit = resource.removeprefix(f"{stage}.")
-    return shared.get(unit, unit)
+@dataclass(frozen=True)
+class Program:
+    """One pass of a network: layers in order, and the units that they use."""
+
+    name: str
+    layers: tuple[LayerRun, ...]
+    units: dict[str, Unit] = field(default_factory=dict)
+
+    @property
+    def analytic_s(self) -> float:
+        """The closed form: layers in series."""
+        return sum(layer.analytic_s for layer in self.layers)
+
+    @property
+    def serial_s(self) -> float:
+        """Nothing overlaps."""
+        return sum(layer.serial_s for layer in self.layers)
+
+    @property
+    def services(self) -> int:
+        """Services of tiles of one pass."""
+        return sum(layer.services for layer in self.layers)
+
+    @cached_property
+    def busy_s(self) -> dict[str, float]:
+        """Work of each unit in one pass."""
+        total = dict.fromkeys(self.units, 0.0)
+        for layer in self.layers:
+            for stage, times in layer.all_stages():
+                for name, seconds in zip(stage.units, stage.busy_s, strict=True):
+                    total[name] += times * float(seconds)
+        return total
 
 
-def program_of(
-    name: str,
-    layer_names: tuple[str, ...],
-    cost: CostTable,
-    max_tiles: int,
-    shared: Mapping[str, str] | None = None,
-) -> Program:
-    """The program of one design point.
-
-    ``max_tiles`` joins the tiles of a stage into at most that many; the fill of a pipeline is then one joined
-    tile long, which is the stated error of the shortcut. Raises ``ValueError`` if it is below 1.
-    """
-    if max_tiles < 1:
-        raise ValueError(f"max_tiles: found {max_tiles}, allowed at least 1")
-    count = len(layer_names)
-    runs = []
-    columns = [
-        (
-            stage,
-            np.broadcast_to(stage.tiles, (count,)),
-            {r: np.broadcast_to(t, (count,)) for r, t in stage.resources.items()},
-        )
-        for stage in cost.stages
-    ]
-    for layer in range(count):
-        for stage, tiles_of, times in columns:
-            busy = [
-                (unit_of(stage.name, r, shared or {}), float(t[layer]))
-                for r, t in times.items()
-                if t[layer] > 0
-            ]
-            if not busy:
-                continue
-            wanted = max(1, round(float(tiles_of[layer])))
-            tiles = min(wanted, max_tiles)
-            services = tuple((unit, seconds / tiles) for unit, seconds in _joined(busy))
-            runs.append(StageRun(layer, layer_names[layer], stage.name, tiles, services, wanted / tiles))
-    return Program(name, tuple(runs))
-
-
-def _joined(busy: list[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Times of the same unit added up, in order of first use."""
-    total: dict[str, float] = {}
-    for unit, seconds in busy:
-        total[unit] = total.get(unit, 0.0) + seconds
-    return list(total.items())
+def equal_tiles(
+    name: str, tiles: int, services: Sequence[tuple[str, float]], room: int = 2, streams: bool = False
+) -> StageRun:
+    """A stage of equal tiles; ``services`` are (unit, seconds of one tile) in passing order."""
+    units = tuple(unit for unit, _ in services)
+    seconds = np.array([[seconds for _, seconds in services]])
+    return StageRun(name, units, (TileRun(np.array([tiles]), seconds),), 1, room, streams)

@@ -1,38 +1,65 @@
-"""A simulation held against the closed form: bounds, what waited, and the error of joining tiles."""
+"""A simulation held against the closed form: bounds, what waited where, and what joining tiles adds."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cosim.sim.events import Options, SimResult, simulate
+import numpy as np
+
+from cosim.sim.events import Job, Options, competes, simulate
+from cosim.sim.flow import WAITS, passed
 from cosim.sim.program import Program
+from cosim.sim.record import SimResult
 
 TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
-class Simulation:
-    """Closed form, event simulation and serial sum of the same program, in seconds.
+class LayerDifference:
+    """A layer of the first image: closed form and simulation in seconds, and what its busiest unit waited for.
 
-    ``joined_error_s`` bounds what joining tiles adds over all images: the fill of every pipeline with joined tiles
-    minus its fill with the tiles of the mapping (Eq. 3 evaluated for both).
+    ``reason`` is ``starved`` (no tile was there), ``blocked`` (no room behind it), ``queued`` (others were served) or
+    ``refreshing``; ``filled`` if it never waited (the pipeline around it filled and drained).
     """
 
-    program: Program
+    job: str
+    layer: str
+    analytic_s: float
+    event_s: float
+    unit: str
+    reason: str
+    waited_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain form."""
+        return dict(self.__dict__)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Closed form, event simulation and serial sum of the same jobs, in seconds.
+
+    ``joined_error_s`` is what joining tiles adds to all stages, each on its own: the recurrence with joined tiles minus
+    the recurrence with the tiles of the mapping.
+    """
+
+    jobs: tuple[Job, ...]
     options: Options
     result: SimResult
     joined_error_s: float
 
     @property
     def analytic_s(self) -> float:
-        """Closed form for all images, one after another."""
-        return self.program.analytic_s * self.options.images
+        """Closed form for all images of all jobs, one after another."""
+        return sum(job.program.analytic_s * job.images for job in self.jobs)
 
     @property
     def serial_s(self) -> float:
-        """Serial sum for all images."""
-        return self.program.serial_s * self.options.images
+        """Serial sum; with refresh, stretched by it (:func:`stretched`)."""
+        work = sum(job.program.serial_s * job.images for job in self.jobs)
+        return stretched(work, self.options)
 
     @property
     def bottleneck_s(self) -> float:
@@ -40,48 +67,112 @@ class Simulation:
         return max(self.result.busy_s.values(), default=0.0)
 
     @property
+    def in_order(self) -> bool:
+        """Whether layers and images run one after another, so that the closed form is a lower bound."""
+        return (
+            self.options.order == "serial"
+            and len(self.jobs) == 1
+            and (self.jobs[0].in_flight == 1 or self.jobs[0].images == 1)
+        )
+
+    @property
     def ratio(self) -> float:
         """Event simulation over closed form."""
         return self.result.makespan_s / self.analytic_s if self.analytic_s else 1.0
 
+    def differences(self) -> list[LayerDifference]:
+        """Layers of the first images whose simulation differs from the closed form, largest first."""
+        rows = []
+        for (number, index), (start, end) in self.result.layer_s.items():
+            program = self.jobs[number].program
+            layer = program.layers[index]
+            waits = self.result.layer_waits_s.get((number, index))
+            if waits is None:
+                continue
+            unit = int(np.argmax(waits[0]))
+            own = waits[:, unit].copy()
+            own[0] = 0.0
+            if self.in_order:  # tiles that queue for the busiest unit are no loss
+                own[WAITS.index("queued")] = 0.0
+            reason = int(np.argmax(own))
+            rows.append(
+                LayerDifference(
+                    program.name, layer.name, layer.analytic_s, end - start, self.result.units[unit],
+                    WAITS[reason] if own[reason] > 0 else "filled", float(own[reason]),
+                )
+            )  # fmt: skip
+        shown = [
+            row for row in rows if abs(row.event_s - row.analytic_s) > TOLERANCE * max(row.event_s, 1e-30)
+        ]
+        return sorted(shown, key=lambda row: row.analytic_s - row.event_s)
+
     def to_json(self) -> dict[str, Any]:
         """Plain form."""
-        waited = sorted(self.result.waited_s.items(), key=lambda item: -item[1])
+        found, refresh = self.result, self.options.refresh
         return {
-            "images": self.options.images,
-            "in_flight": self.options.in_flight,
-            "buffer_tiles": self.options.depth,
+            "jobs": [
+                {"name": job.program.name, "images": job.images, "in_flight": job.in_flight, "interval_s": interval}
+                for job, interval in zip(self.jobs, found.interval_s, strict=True)
+            ],
+            "order": self.options.order,
+            "arbitration": self.options.arbitration,
+            "refresh": None if refresh is None else dict(refresh.__dict__),
             "contention": self.options.contention,
             "analytic_s": self.analytic_s,
-            "event_s": self.result.makespan_s,
+            "event_s": found.makespan_s,
             "serial_s": self.serial_s,
+            "bottleneck_s": self.bottleneck_s,
             "ratio": self.ratio,
             "joined_error_s": self.joined_error_s,
-            "busy_s": dict(self.result.busy_s),
-            "waited_s": {name: seconds for name, seconds in waited if seconds > 0},
-            "services": self.result.events,
-        }
+            "services": found.services,
+            "tiles_skipped": found.skipped,
+            "images_left_out": found.left_out,
+            **{f"{what}_s": _positive(found.by_unit(what)) for what in WAITS},
+            "layers": [row.to_json() for row in self.differences()],
+        }  # fmt: skip
 
 
-def joined_error_s(program: Program) -> float:
-    """Fill that joining tiles adds over one image: exact for stages that overlap with nothing else."""
+def _positive(values: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in sorted(values.items(), key=lambda item: -item[1]) if value > 0}
+
+
+def stretched(work_s: float, options: Options) -> float:
+    """Longest time for ``work_s`` of which something is always served unless a memory refreshes.
+
+    Refresh takes at most d of every interval i begun on each channel: t <= work + d * (t / i + 1) for one channel;
+    with several, a transfer waits for the slowest, which refreshes d of i as well.                  (Eq. 1)
+    """
+    refresh = options.refresh
+    if refresh is None:
+        return work_s
+    channels = refresh.channels
+    share = min(refresh.share * channels, 1.0)
+    if share >= 1.0:
+        return float("inf")
+    return (work_s + channels * refresh.duration_s) / (1.0 - share)
+
+
+def joined_error_s(program: Program, options: Options) -> float:
+    """What joining the tiles of every stage adds to it on its own, one image."""
     error = 0.0
-    for run in program.runs:
-        if run.merged > 1:
-            fill = run.pipelined_s - run.longest_s
-            error += fill * (1 - 1 / run.merged)
+    for layer in program.layers:
+        for stage, times in layer.all_stages():
+            if stage.tiles > options.most_tiles:
+                short, full = passed(stage.joined(options.most_tiles)), passed(stage)
+                error += times * abs(short.end_s - full.end_s)
     return error
 
 
-def simulation(program: Program, options: Options | None = None) -> Simulation:
-    """Simulate and check the bounds; raises ``ArithmeticError`` if the result leaves them (a defect of the model).
-
-    One image at a time: analytic <= event <= serial. Several in flight: the busiest unit's work <= event.
-    """
+def simulation(jobs: Sequence[Job] | Job | Program, options: Options | None = None) -> Simulation:
+    """Simulate and check the bounds; raises ``ArithmeticError`` if the result leaves them (a defect of the model)."""
     chosen = options or Options()
-    error = joined_error_s(program) * chosen.images
-    found = Simulation(program, chosen, simulate(program, chosen), error)
-    low = found.analytic_s if chosen.in_flight == 1 else found.bottleneck_s
+    if isinstance(jobs, Program):
+        jobs = Job(jobs)
+    given = (jobs,) if isinstance(jobs, Job) else tuple(jobs)
+    joins = chosen.contention and chosen.shortcuts and competes(given, chosen)
+    error = sum(joined_error_s(job.program, chosen) * job.images for job in given) if joins else 0.0
+    found = Simulation(given, chosen, simulate(given, chosen), error)
+    low = found.analytic_s if found.in_order else found.bottleneck_s if chosen.contention else 0.0
     event = found.result.makespan_s
     if not low * (1 - TOLERANCE) <= event <= found.serial_s * (1 + TOLERANCE):
         raise ArithmeticError(f"event simulation {event} s outside [{low}, {found.serial_s}] s")

@@ -1,6 +1,7 @@
-"""Timelines: Chrome trace events that Perfetto opens, and the figures' interval table.
+"""Timelines: Chrome trace events that Perfetto opens.
 
-Format: Google, "Trace Event Format" (2016); times in microseconds, one process per device, one thread per unit.
+Format: Google, "Trace Event Format" (2016); times in microseconds, one process for each device, one thread for each of
+its units, a counter track for each quantity of :mod:`cosim.sim.counters`.
 """
 
 from __future__ import annotations
@@ -11,69 +12,59 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cosim.sim.events import Interval
+from cosim.sim.counters import counters
 from cosim.sim.report import Simulation
 
-COMPANION = "companion."
-COUNTER_STEPS = 512
 
-
-def device_of(unit: str, machine: str) -> str:
-    """The device that a unit belongs to: the machine or its companion."""
-    return f"{machine} companion" if unit.startswith(COMPANION) else machine
-
-
-def trace_events(
-    found: Simulation, machine: str, layers: tuple[str, ...], power_w: tuple[float, ...]
-) -> Iterator[dict[str, Any]]:
-    """Metadata, one complete event for every interval, and counters of busy units and power over time.
-
-    ``power_w`` is the mean power of every layer while it runs.
-    """
-    units = list(found.result.busy_s)
-    devices = list(dict.fromkeys(device_of(unit, machine) for unit in units))
+def trace_events(found: Simulation) -> Iterator[dict[str, Any]]:
+    """Metadata, one complete event for every interval, and the counters."""
+    programs = [job.program for job in found.jobs]
+    units = {name: unit for program in programs for name, unit in program.units.items()}
+    devices = list(dict.fromkeys(unit.device for unit in units.values()))
     for number, device in enumerate(devices, start=1):
         yield {"ph": "M", "pid": number, "name": "process_name", "args": {"name": device}}
-    place = {unit: (devices.index(device_of(unit, machine)) + 1, i + 1) for i, unit in enumerate(units)}
-    for unit, (process, thread) in place.items():
-        yield {"ph": "M", "pid": process, "tid": thread, "name": "thread_name", "args": {"name": unit}}
+    place: dict[str, tuple[int, int]] = {}
+    for thread, (name, unit) in enumerate(units.items(), start=1):
+        process = devices.index(unit.device) + 1
+        place[name] = process, thread
+        for what, value in (("thread_name", {"name": name}), ("thread_sort_index", {"sort_index": thread})):
+            yield {"ph": "M", "pid": process, "tid": thread, "name": what, "args": value}
     for span in found.result.intervals:
         process, thread = place[span.unit]
+        layer = programs[span.job].layers[span.layer]
         yield {
             "ph": "X",
             "pid": process,
             "tid": thread,
-            "name": layers[span.layer],
+            "name": layer.name,
             "cat": span.stage,
             "ts": span.start_s * 1e6,
             "dur": (span.end_s - span.start_s) * 1e6,
-            "args": {"image": span.image, "stage": span.stage},
+            "args": {
+                "network": programs[span.job].name,
+                "image": span.image,
+                "stage": span.stage,
+                "tile": span.tile,
+            },
         }
-    yield from _busy_counters(found.result.intervals)
-    for layer, (start, end) in sorted(found.result.layer_s.items()):
-        yield {"ph": "C", "pid": 1, "name": "power [W]", "ts": start * 1e6, "args": {"W": power_w[layer]}}
-        yield {"ph": "C", "pid": 1, "name": "power [W]", "ts": end * 1e6, "args": {"W": 0.0}}
+    for counter in counters(found.result, programs):
+        process = devices.index(counter.device) + 1 if counter.device in devices else 1
+        for time_s, value in zip(counter.times_s.tolist(), counter.values.tolist(), strict=True):
+            yield {
+                "ph": "C",
+                "pid": process,
+                "name": f"{counter.name} [{counter.unit}]",
+                "ts": time_s * 1e6,
+                "args": {counter.unit: value},
+            }
 
 
-def _busy_counters(intervals: list[Interval]) -> Iterator[dict[str, Any]]:
-    """Units at work over time, at most ``COUNTER_STEPS`` samples."""
-    edges = sorted([(i.start_s, 1) for i in intervals] + [(i.end_s, -1) for i in intervals])
-    step = max(1, len(edges) // COUNTER_STEPS)
-    busy = 0
-    for number, (time_s, change) in enumerate(edges):
-        busy += change
-        if number % step == 0 or number == len(edges) - 1:
-            yield {"ph": "C", "pid": 1, "name": "units at work", "ts": time_s * 1e6, "args": {"units": busy}}
-
-
-def write_trace(
-    path: Path, found: Simulation, machine: str, layers: tuple[str, ...], power_w: tuple[float, ...]
-) -> int:
+def write_trace(path: Path, found: Simulation) -> int:
     """Write the trace (gzip if the name ends in .gz) and return the number of events.
 
     The gzip header carries no time, so equal runs give equal files.
     """
-    events = list(trace_events(found, machine, layers, power_w))
+    events = list(trace_events(found))
     text = json.dumps({"traceEvents": events, "displayTimeUnit": "ns"}).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
