@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TRACE_CAP = 200_000
 SHOWN_LAYERS = 5
+NEGLIGIBLE = 1e-6
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -152,7 +153,7 @@ def show_simulation(found: Simulation) -> None:
         f"{data['ratio']:.4g} x the closed form ({render.si(data['analytic_s'], 's')})",
         f"serial sum {render.si(data['serial_s'], 's')}",
     ]
-    if data["joined_error_s"]:
+    if data["joined_error_s"] > NEGLIGIBLE * data["event_s"]:
         parts.append(f"joined tiles add {render.si(data['joined_error_s'], 's')} to the stages on their own")
     console.print("; ".join(parts))
     console.print()

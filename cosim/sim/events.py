@@ -12,8 +12,9 @@ images may be in flight, and several programs (machines that share a memory) at 
 Where nothing competes, a stage is passed by the recurrence of :mod:`cosim.kernels.flow_shop` instead of events,
 and once images complete in a fixed rhythm the rest of them is not simulated: both are exact to rounding, and
 ``shortcuts=False`` does without. Where images or programs do compete, a stage is cut into at most ``most_tiles``
-tiles, each the sum of its neighbours; what that adds is stated (:mod:`cosim.sim.report`). With ``contention=False``
-units are neither shared nor chained, and the makespan is the closed form's.
+tiles over all rounds of its layer, each the sum of its neighbours; what that adds is stated
+(:mod:`cosim.sim.report`). With ``contention=False`` units are neither shared nor chained, and the makespan is the
+closed form's.
 """
 
 from __future__ import annotations
@@ -76,7 +77,12 @@ class Job:
 
 class _Model:
     def __init__(self, jobs: Sequence[Job], options: Options) -> None:
-        self.jobs, self.options = tuple(jobs), options
+        self.options = options
+        self.alone = not competes(jobs, options)
+        joins = options.shortcuts and not self.alone
+        self.jobs = tuple(
+            replace(job, program=job.program.joined(options.most_tiles)) if joins else job for job in jobs
+        )
         self.env = simpy.Environment()
         units = {name: unit for job in jobs for name, unit in job.program.units.items()}
         self.refreshing = {name for name, unit in units.items() if unit.memory and options.refresh}
@@ -84,10 +90,8 @@ class _Model:
             name: Server(self.env, options.arbitration, options.refresh if name in self.refreshing else None)
             for name in units
         }
-        self.alone = competes(jobs, options) is False
         self.record = Record(options.keep, tuple(units))
         self.rhythms = [self._rhythm(job) for job in jobs]
-        self.cut: dict[int, tuple[StageRun, StageRun]] = {}
         self.known: dict[int, Passed] = {}
 
     def _rhythm(self, job: Job) -> Rhythm:
@@ -167,7 +171,7 @@ class _Model:
             self.record.stage(where.key, stage, found, now)
             yield self.env.timeout(found.end_s)
         else:
-            yield from self.chained(self.shortened(stage), where, done, sources)
+            yield from self.chained(self.sized(stage), where, done, sources)
 
     def alone_passed(self, stage: StageRun, now: float) -> Passed:
         """The stage with its units to itself, from time 0 on; the same at any time unless a memory refreshes."""
@@ -188,15 +192,6 @@ class _Model:
         """The stage with the buffers asked for."""
         room = self.options.room
         return stage if room is None or room == stage.room else replace(stage, room=room)
-
-    def shortened(self, stage: StageRun) -> StageRun:
-        """The stage in at most so many tiles as compete; kept, because every image passes it."""
-        known = self.cut.get(id(stage))
-        if known is None:
-            sized = self.sized(stage)
-            known = stage, sized.joined(self.options.most_tiles) if self.options.shortcuts else sized
-            self.cut[id(stage)] = known
-        return known[1]
 
     def chained(
         self, stage: StageRun, where: _Where, done: Progress | None, sources: tuple[Progress, ...]

@@ -110,6 +110,13 @@ class StageRun:
         seconds = np.maximum(np.diff(np.stack(at), axis=0), 0.0)
         return replace(self, sequences=(TileRun(np.ones(most, dtype=np.int64), seconds),), repeats=1)
 
+    def scaled(self, factor: float) -> StageRun:
+        """Every tile ``factor`` times as long."""
+        if factor == 1.0:
+            return self
+        parts = tuple(TileRun(s.counts, s.seconds * factor, s.repeats) for s in self.sequences)
+        return replace(self, sequences=parts)
+
     def _busy_until(self, tile: int) -> Floats:
         """Seconds of each unit for the first ``tile`` tiles, shape (U,)."""
         per_repeat = self.tiles // self.repeats
@@ -144,6 +151,22 @@ class LayerRun:
     elementwise: bool = False
     power_w: float = 0.0
     before: tuple[StageRun, ...] = ()
+
+    def joined(self, most: int) -> LayerRun:
+        """The same work in at most ``most`` tiles a stage over all rounds, and at most a quarter as many rounds.
+
+        Raises ``ValueError`` if ``most`` is below 1.
+        """
+        if most < 1:
+            raise ValueError(f"most tiles: found {most}, allowed at least 1")
+        rounds = min(self.rounds, max(1, most // 4))
+        longer, tiles = self.rounds / rounds, max(1, most // rounds)
+        return replace(
+            self,
+            stages=tuple(stage.joined(tiles).scaled(longer) for stage in self.stages),
+            before=tuple(stage.joined(most) for stage in self.before),
+            rounds=rounds,
+        )
 
     def part(self, turn: int, share: float) -> float:
         """Share of the layer that is done after ``share`` of round ``turn``."""
@@ -186,6 +209,10 @@ class Program:
     def serial_s(self) -> float:
         """Nothing overlaps."""
         return sum(layer.serial_s for layer in self.layers)
+
+    def joined(self, most: int) -> Program:
+        """The same work in at most ``most`` tiles a stage."""
+        return replace(self, layers=tuple(layer.joined(most) for layer in self.layers))
 
     @property
     def services(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cosim.sim.events import Job, Options, competes, simulate
 from cosim.sim.flow import WAITS, passed
-from cosim.sim.program import Program
+from cosim.sim.program import LayerRun, Program
 from cosim.sim.record import SimResult
 
 TOLERANCE = 1e-9
@@ -153,14 +153,16 @@ def stretched(work_s: float, options: Options) -> float:
 
 
 def joined_error_s(program: Program, options: Options) -> float:
-    """What joining the tiles of every stage adds to it on its own, one image."""
+    """What joining the tiles of every layer adds to it on its own, one image."""
     error = 0.0
-    for layer in program.layers:
-        for stage, times in layer.all_stages():
-            if stage.tiles > options.most_tiles:
-                short, full = passed(stage.joined(options.most_tiles)), passed(stage)
-                error += times * abs(short.end_s - full.end_s)
+    for full, short in zip(program.layers, program.joined(options.most_tiles).layers, strict=True):
+        error += abs(_alone_s(short) - _alone_s(full))
     return error
+
+
+def _alone_s(layer: LayerRun) -> float:
+    """Time of a layer with its units to itself."""
+    return sum(times * passed(stage).end_s for stage, times in layer.all_stages())
 
 
 def simulation(jobs: Sequence[Job] | Job | Program, options: Options | None = None) -> Simulation:

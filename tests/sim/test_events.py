@@ -175,7 +175,7 @@ def test_machines_that_share_units(jobs: list[Program], arbitration: Arbitration
     for name in found.result.units:
         work = sum(one.busy_s.get(name, 0.0) for one in named)
         assert found.result.busy_s[name] == pytest.approx(work, rel=1e-12)
-    assert found.result.services == sum(one.services for one in named)
+    assert found.result.services == sum(one.joined(Options().most_tiles).services for one in named)
 
 
 @given(programs(), st.floats(4.0, 40.0), st.floats(0.05, 1.0), st.integers(1, 3))
@@ -235,6 +235,19 @@ def test_what_joining_adds_is_what_the_full_run_shows() -> None:
     assert full == pytest.approx(4.5e-3 + 999 * 2e-3)
     assert short == pytest.approx(0.45 + 9 * 0.2)
     assert joined_error_s(one, options) == pytest.approx(short - full)
+
+
+@given(programs(), st.integers(1, 20))
+@settings(max_examples=60, deadline=None)
+def test_joined_layers_are_the_same_work(one: Program, most: int) -> None:
+    short = one.joined(most)
+    for name, seconds in one.busy_s.items():
+        assert short.busy_s[name] == pytest.approx(seconds, rel=1e-12)
+    for layer_run in short.layers:
+        assert layer_run.rounds * max(stage.tiles for stage in layer_run.stages) <= max(
+            most, layer_run.rounds
+        )
+        assert layer_run.rounds <= max(1, most // 4)
 
 
 def test_differences_name_the_layer_and_what_it_waited_for() -> None:
