@@ -31,7 +31,7 @@ from cosim.spec.problems import nearest_hint
 
 if TYPE_CHECKING:  # the event simulation brings Numba with it
     from cosim.sim.build import Laid
-    from cosim.sim.events import Options
+    from cosim.sim.events import Options, Tick
     from cosim.sim.report import Simulation
 
 # Points times distinct layers per evaluation: intermediate arrays stay in the caches, and calls stay few.
@@ -127,6 +127,7 @@ def simulate(
     batch: int = 1,
     overrides: Mapping[str, str] | None = None,
     transforms: Sequence[str] = (),
+    progress: Tick | None = None,
 ) -> Simulation:
     """Event simulation of ``images`` passes, at most ``in_flight`` at once; see :mod:`cosim.sim.events`."""
     from cosim.sim.build import program_of
@@ -134,7 +135,7 @@ def simulate(
     from cosim.sim.report import simulation
 
     laid = lay_out(arch, workload, mapping, batch=batch, overrides=overrides, transforms=transforms)
-    return simulation(Job(program_of(laid), images, in_flight), options)
+    return simulation(Job(program_of(laid), images, in_flight), options, progress)
 
 
 def _rules(mapping: MappingDoc | str | Path | None) -> MappingDoc | None:

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cosim.cli.exit_codes import INTERRUPTED
-
 if TYPE_CHECKING:
     from cosim.hardware.load import Machine
     from cosim.noise.accuracy import Campaign, Runner
@@ -156,7 +154,7 @@ def campaign_for(
 
 def run(runner: Runner, out: Path | None, quiet: bool, about: dict[str, Any]) -> dict[Any, float]:
     """Run the trials with a progress bar, keeping each in ``out`` if there is one."""
-    from cosim.cli.progress import Progress
+    from cosim.cli.progress import Progress, interrupted
     from cosim.noise.trials_file import TrialFile
 
     with Progress("trials", quiet=quiet) as bar:
@@ -171,10 +169,7 @@ def run(runner: Runner, out: Path | None, quiet: bool, about: dict[str, Any]) ->
             try:
                 return runner.run(kept.done, keep)
             except KeyboardInterrupt:
-                click.echo(
-                    f"\ninterrupted; finished trials are kept in {out}. Go on with the same command", err=True
-                )
-                raise click.exceptions.Exit(INTERRUPTED) from None
+                interrupted(f"finished trials are kept in {out}")
 
 
 def to_document(runner: Runner, results: dict[Any, float], about: dict[str, Any]) -> dict[str, Any]:

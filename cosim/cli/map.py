@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cosim.cli.progress import Progress, interrupted
+
 if TYPE_CHECKING:
     from cosim.mapping.mapper import Objective
     from cosim.mapping.mapper_workload import Job, LayerMap
@@ -59,7 +61,8 @@ def command(
     machine, book = _inputs(arch, constraints)
     work = _jobs(machine, book, workload, pattern, batch)
     begun = time.process_time()
-    maps = _search(work, machine, objective, budget_s, state, space_hash(machine, book, objective), workload)
+    tag = space_hash(machine, book, objective)
+    maps = _search(work, machine, objective, budget_s, state, tag, workload, quiet=as_json)
     cpu_s = time.process_time() - begun
     if out is not None:
         from cosim.mapping.mapper_workload import document
@@ -107,26 +110,26 @@ def _jobs(machine: NestMachine, book: RuleBook, workload: str, pattern: str, bat
 
 def _search(
     work: list[Job], machine: NestMachine, objective: Objective, budget_s: float | None, state: Path | None, tag: str,
-    workload: str,
+    workload: str, quiet: bool,
 ) -> list[LayerMap]:  # fmt: skip
     """All jobs; what is done is in the state when the user interrupts."""
     from cosim.mapping.mapper_workload import known_layers, map_jobs, write_state
 
     maps: list[LayerMap] = []
-    shown = [0.0]
-
-    def progress(layer: str, number: int, count: int, share: float, left: float | None) -> None:
-        now = time.monotonic()
-        if now - shown[0] > 2.0:
-            shown[0] = now
-            rest = f", about {left:.0f} s left" if left is not None else ""
-            click.echo(f"shape {number + 1} of {count} ({layer}): {share:.0%} of a search{rest}", err=True)
-
     known = known_layers(state, machine, tag)
-    for one in map_jobs(work, machine, objective, budget_s=budget_s, known=known, progress=progress):
-        maps.append(one)
-        if state is not None:
-            write_state(state, tag, machine, Path(workload).stem, objective, maps)
+    with Progress("shapes", quiet=quiet) as bar:
+
+        def progress(layer: str, number: int, count: int, share: float, left: float | None) -> None:
+            bar.update(number + share, count, f" ({layer})")
+
+        try:
+            for one in map_jobs(work, machine, objective, budget_s=budget_s, known=known, progress=progress):
+                maps.append(one)
+                if state is not None:
+                    write_state(state, tag, machine, Path(workload).stem, objective, maps)
+        except KeyboardInterrupt:
+            kept = f"finished shapes are kept in {state}" if state else "nothing is kept without --state FILE"
+            interrupted(f"{len(maps)} of {len(work)} shapes done; {kept}")
     return maps
 
 

@@ -6,8 +6,19 @@ import logging
 import sys
 import time
 from types import TracebackType
+from typing import NoReturn
+
+import click
+
+from cosim.cli.exit_codes import INTERRUPTED
 
 LINE_EVERY_S = 5.0
+
+
+def interrupted(kept: str) -> NoReturn:
+    """Say what is kept and how to go on, and leave with the exit code of an interrupt."""
+    click.echo(f"\ninterrupted; {kept}. Go on with the same command", err=True)
+    raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 def span(seconds: float) -> str:
@@ -18,7 +29,10 @@ def span(seconds: float) -> str:
 
 
 class Progress:
-    """``with Progress("points") as p: p.update(done, total)``; writes to stderr only."""
+    """``with Progress("points") as p: p.update(done, total)``; writes to stderr only.
+
+    The rate counts what was done since the first update, so that what a run found finished does not speed it up.
+    """
 
     def __init__(self, unit: str, quiet: bool = False) -> None:
         self.unit = unit
@@ -46,9 +60,10 @@ class Progress:
         if self.first is None:
             self.first = done
         elapsed = max(now - self.start, 1e-9)
-        rate = done / elapsed
+        rate = (done - self.first) / elapsed
         left = span((total - done) / rate) if rate > 0 else "unknown"
-        text = f"{done:,.0f} of {total:,.0f} {self.unit}, {rate:,.0f}/s, {left} left{note}"
+        speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+        text = f"{done:,.0f} of {total:,.0f} {self.unit}, {speed}/s, {left} left{note}"
         if self.on_terminal:
             width = 24
             full = int(width * done / total) if total else width

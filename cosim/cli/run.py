@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cosim.cli.progress import Progress
 from cosim.cli.simulate import (
     check_names,
     chosen_options,
@@ -128,10 +129,11 @@ def command(
     if options is not None:
         from cosim.engine import simulate as simulated_on
 
-        found = simulated_on(
-            arch, result.workload, mapping, images=images, in_flight=in_flight, options=options,
-            overrides=parse_settings(settings),
-        )  # fmt: skip
+        with Progress("layers", quiet=as_json) as bar:
+            found = simulated_on(
+                arch, result.workload, mapping, images=images, in_flight=in_flight, options=options,
+                overrides=parse_settings(settings), progress=bar.update,
+            )  # fmt: skip
         written = write_timelines(found, trace, gantt)
     written += write_files(result, out, plot)
     if as_json:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cosim.cli.exit_codes import FAILED_POINTS, INTERRUPTED
-from cosim.cli.progress import Progress, span
+from cosim.cli.exit_codes import FAILED_POINTS
+from cosim.cli.progress import Progress, interrupted, span
 
 if TYPE_CHECKING:
     from cosim.explore.sweep import TaskDone
@@ -77,11 +77,7 @@ def command(
         try:
             summary = run_sweep(sweep, folder, choose(jobs, dask), part, show)
         except KeyboardInterrupt:
-            click.echo(
-                f"\ninterrupted; finished tasks are kept. Go on with the same command (--out {folder})",
-                err=True,
-            )
-            raise click.exceptions.Exit(INTERRUPTED) from None
+            interrupted(f"finished tasks are kept in {folder}")
     if as_json:
         click.echo(json.dumps(summary.to_json()))
     else:

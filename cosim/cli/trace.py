@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cosim.cli.progress import Progress
 from cosim.cli.quantity import quantity
 from cosim.cli.run import parse_settings
 from cosim.cli.simulate import (
@@ -97,7 +98,9 @@ def command(**values: Any) -> None:
 
     trace, gantt, as_json = values.pop("trace"), values.pop("gantt"), values.pop("as_json")
     options = chosen_options(values, check_names(trace, gantt))
-    found = simulation(_jobs(**values), options)
+    jobs = _jobs(**values)
+    with Progress("layers", quiet=as_json) as bar:
+        found = simulation(jobs, options, bar.update)
     written = write_timelines(found, trace, gantt)
     if as_json:
         click.echo(json.dumps({"schema": 1, **found.to_json()}, allow_nan=False))

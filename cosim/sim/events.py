@@ -19,7 +19,7 @@ closed form's.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ from cosim.sim.server import Arbitration, Refresh, Server
 
 Process = Generator[simpy.Event, Any, None]
 Order = Literal["serial", "dataflow"]
+Tick = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ class Job:
 
 
 class _Model:
-    def __init__(self, jobs: Sequence[Job], options: Options) -> None:
-        self.options = options
+    def __init__(self, jobs: Sequence[Job], options: Options, progress: Tick | None) -> None:
+        self.options, self.progress, self.passed = options, progress, 0
         self.alone = not competes(jobs, options)
         joins = options.shortcuts and not self.alone
         self.jobs = tuple(
@@ -158,6 +159,13 @@ class _Model:
         if done is not None:
             done.advance(1.0)
         self.record.layer(owner, image, layer.number, start, float(self.env.now))
+        self.passed += 1
+        if self.progress is not None:
+            total = sum(
+                len(job.program.layers) * rhythm.limit
+                for job, rhythm in zip(self.jobs, self.rhythms, strict=True)
+            )
+            self.progress(self.passed, total)
 
     def stage(
         self, stage: StageRun, where: _Where, done: Progress | None, sources: tuple[Progress, ...]
@@ -279,9 +287,11 @@ def competes(jobs: Sequence[Job], options: Options) -> bool:
     return any(job.in_flight > 1 and job.images > 1 for job in jobs)
 
 
-def simulate(jobs: Sequence[Job] | Job | Program, options: Options | None = None) -> SimResult:
-    """Run the jobs at once; the result is the same on every run."""
+def simulate(
+    jobs: Sequence[Job] | Job | Program, options: Options | None = None, progress: Tick | None = None
+) -> SimResult:
+    """Run the jobs at once; the same result on every run. ``progress`` hears (layers passed, of how many)."""
     if isinstance(jobs, Program):
         jobs = Job(jobs)
     given = (jobs,) if isinstance(jobs, Job) else tuple(jobs)
-    return _Model(given, options or Options()).run()
+    return _Model(given, options or Options(), progress).run()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cosim.sim.events import Job, Options, competes, simulate
+from cosim.sim.events import Job, Options, Tick, competes, simulate
 from cosim.sim.flow import WAITS, passed
 from cosim.sim.program import LayerRun, Program
 from cosim.sim.record import SimResult
@@ -165,7 +165,9 @@ def _alone_s(layer: LayerRun) -> float:
     return sum(times * passed(stage).end_s for stage, times in layer.all_stages())
 
 
-def simulation(jobs: Sequence[Job] | Job | Program, options: Options | None = None) -> Simulation:
+def simulation(
+    jobs: Sequence[Job] | Job | Program, options: Options | None = None, progress: Tick | None = None
+) -> Simulation:
     """Simulate and check the bounds; raises ``ArithmeticError`` if the result leaves them (a defect of the model)."""
     chosen = options or Options()
     if isinstance(jobs, Program):
@@ -173,7 +175,7 @@ def simulation(jobs: Sequence[Job] | Job | Program, options: Options | None = No
     given = (jobs,) if isinstance(jobs, Job) else tuple(jobs)
     joins = chosen.contention and chosen.shortcuts and competes(given, chosen)
     error = sum(joined_error_s(job.program, chosen) * job.images for job in given) if joins else 0.0
-    found = Simulation(given, chosen, simulate(given, chosen), error)
+    found = Simulation(given, chosen, simulate(given, chosen, progress), error)
     low = found.analytic_s if found.in_order else found.bottleneck_s if chosen.contention else 0.0
     event = found.result.makespan_s
     if not low * (1 - TOLERANCE) <= event <= found.serial_s * (1 + TOLERANCE):
