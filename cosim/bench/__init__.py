@@ -35,6 +35,8 @@ BENCHES: dict[str, Bench] = {
     "mapper_resnet50": Bench(
         "cosim.bench.mapping:mapper_resnet50", "ResNet-50 and ViT-B/16 to proven optima"
     ),
+    "simulate_vit": Bench("cosim.bench.simulation:simulate_vit", "event simulation of one image of ViT-B/16"),
+    "flow_shop": Bench("cosim.bench.simulation:flow_shop", "tiles through the units of a stage, a second"),
     "sweep_end_to_end": Bench(
         "cosim.bench.explore:sweep_end_to_end", "a whole sweep with its shards, slowest kind of machine"
     ),

@@ -284,7 +284,7 @@ class SystolicModel(MachineModel):
     choices: ClassVar[Choices] = {"dataflow": ("auto", *FLOWS)}
     cycle: ClassVar[str] = "one cycle of the array"
     leaves_out: ClassVar[tuple[str, ...]] = (
-        "stalls are averaged over a layer: a fold that waits is not seen if another one has time to spare",
+        "stalls are averaged over a layer: a fold that waits beside one with time to spare shows in `--simulate` only",
         "operators are not fused: an activation reads and writes its map like any other layer",
         "the next layer's weights are not fetched while a layer runs",
         "groups run one after the other, so a depthwise convolution uses one column (or row) of the array",
