@@ -12,6 +12,7 @@ from cosim.cli.progress import Progress
 from cosim.cli.simulate import (
     check_names,
     chosen_options,
+    refuse_unused,
     show_simulation,
     simulation_options,
     write_timelines,
@@ -110,6 +111,8 @@ def command(
 
     simulated = simulate or trace is not None or gantt is not None
     check_names(trace, gantt)
+    if not simulated:
+        refuse_unused(click.get_current_context())
     if plot is not None and plot.suffix not in (".svg", ".png", ".pdf"):
         raise click.BadParameter(f"--plot: found the ending {plot.suffix!r}, allowed .svg, .png, .pdf")
     result = evaluate(

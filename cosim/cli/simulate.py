@@ -21,6 +21,10 @@ TRACE_CAP = 200_000
 SHOWN_LAYERS = 5
 NEGLIGIBLE = 1e-6
 
+_NAMES = (
+    *("images", "in_flight", "order", "buffers", "arbitration", "refresh", "channels", "max_tiles"),
+    *("contention", "shortcuts"),
+)
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
@@ -63,6 +67,19 @@ _OPTIONS = (
     click.option("--contention/--no-contention", default=True, help="Without, units are neither shared nor chained."),
     click.option("--shortcuts/--no-shortcuts", default=True, help="Without, every tile of every image is an event."),
 )  # fmt: skip
+
+
+def refuse_unused(context: click.Context) -> None:
+    """Options of the simulation without a simulation are a mistake, not to be ignored."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in _NAMES
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(
+            f"{', '.join(given)}: found no simulation, allowed with --simulate, --trace or --gantt"
+        )
 
 
 def simulation_options(command: Command) -> Command:

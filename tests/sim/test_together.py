@@ -146,3 +146,11 @@ def test_a_machine_without_a_memory_rate_cannot_share(tmp_path: Path) -> None:
     assert plain.model.bandwidth_bytes_per_s(plain.params) is None
     with pytest.raises(TogetherError, match="found no bandwidth"):
         slowdown(plain, load_arch("systolic_128"))
+
+
+def test_options_of_a_simulation_that_is_not_run_are_refused() -> None:
+    from cosim.cli.run import command as run_command
+
+    done = CliRunner().invoke(run_command, ["systolic_128", "resnet18", "--images", "4", "--in-flight", "2"])
+    assert done.exit_code == 2
+    assert "--images, --in-flight: found no simulation" in " ".join(done.stderr.split())
