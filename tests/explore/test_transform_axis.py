@@ -18,6 +18,7 @@ from cosim.explore.space_file import load_space
 from cosim.explore.store import read
 from cosim.explore.sweep import run_sweep
 from cosim.ir.transforms import apply_transforms
+from cosim.report.sweep_figures import parallel_figure
 from cosim.spec.hashing import canonical_hash
 from cosim.spec.locate import ROOT
 from cosim.spec.problems import SpecError
@@ -229,3 +230,6 @@ def test_the_shipped_example(tmp_path: Path) -> None:
     assert (gpu["bits:w4a8"] < gpu["none"]).all()
     front = front_of(tmp_path / "out")
     assert {row["transforms"].split("+")[0] for row in front.rows} >= {"none", "prune_channels:0.25"}
+    # Words that only some machines have: a dash where there is none.
+    drawn = parallel_figure(front).axes[0]
+    assert {"none", "–", "int8"} <= {text.get_text() for text in drawn.texts}
