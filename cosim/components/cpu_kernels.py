@@ -143,6 +143,11 @@ _ROWS = (
     bit_serial(2, 1, False),
     bit_serial(1, 1, True),
     Kernel(
+        "int8_sse2", "gemm", "int8", 8, 8, k_step=2, multiplies=1.0, alu=1.25, shuffles=1.5, chain="alu",
+        features=("ssse3",), automatic=False,
+        source="QNNPACK q8gemm 4x4c2-sse2: PMADDWD and PADDD of pairs, a broadcast shuffle, widening; 128 bits wide",
+    ),
+    Kernel(
         "xnor_popcount", "gemm", "int1", 1, 1, k_step=256, lane_bits=0, multiplies=0, alu=3.0,
         vector_loads=1, row_loads=1, chain="alu", pack_ops=2.0, features=("popcount",),
         source="XNOR-Net, arXiv 1603.05279: XNOR, count, add",

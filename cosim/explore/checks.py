@@ -10,11 +10,13 @@ from cosim.engine import load_arch, load_workload
 from cosim.explore.axes import Axis
 from cosim.explore.expression import Expression
 from cosim.explore.legal import applies, illegal, numbers_of, unit_of, words_of
-from cosim.explore.outputs import OUTPUTS
+from cosim.explore.outputs import OUTPUTS, SIZES
 from cosim.explore.resources import resources_of
 from cosim.explore.space_file import NO_MAPPING, SpaceDoc
+from cosim.explore.transform_axis import Chain, label, variants
 from cosim.hardware.load import Machine
 from cosim.ir.batch import LayerBatch
+from cosim.ir.transforms import TransformError
 from cosim.ir.workload import Workload
 from cosim.mapping.mapping_file import load_mapping
 from cosim.mapping.plan import MappingDoc, MappingError, make_plan
@@ -30,32 +32,42 @@ TRIED_VALUES = 5
 
 @dataclass(frozen=True)
 class Parts:
-    """Machines, networks and mappings of a sweep, by the names it uses."""
+    """Machines, networks and mappings of a sweep, by the names it uses.
+
+    ``variants`` are the networks transformed; ``refused`` holds what is wrong with transforms, for :func:`check`.
+    """
 
     machines: dict[str, Machine]
     networks: dict[str, Workload]
     mappings: dict[str, MappingDoc | None]
+    variants: dict[tuple[str, Chain], Workload]
+    refused: tuple[Problem, ...]
 
 
 def load_parts(doc: SpaceDoc) -> Parts:
     """Read what the sweep names; raises :class:`SpecError` with the problems of all of it."""
     problems: list[Problem] = []
 
-    def attempt(load: Callable[[str], T], refs: Iterable[str]) -> dict[str, T]:
+    def attempt(key: str, load: Callable[[str], T], refs: Iterable[str]) -> dict[str, T]:
         found: dict[str, T] = {}
-        for ref in refs:
+        for index, ref in enumerate(refs):
             try:
                 found[ref] = load(ref)
             except SpecError as error:
                 problems.extend(error.problems)
+            except TransformError as error:
+                allowed = "a network and transforms that apply to it"
+                problems.append(doc.document.problem((key, index), f"{ref!r} ({error})", allowed))
         return found
 
-    parts = Parts(
-        attempt(load_arch, doc.archs), attempt(load_workload, doc.workloads), attempt(_mapping, doc.mappings)
-    )
+    machines = attempt("archs", load_arch, doc.archs)
+    networks = attempt("workloads", load_workload, doc.workloads)
+    mappings = attempt("mappings", _mapping, doc.mappings)
+    refused: list[Problem] = []
+    changed = variants(doc.document, networks, doc.transforms or ((),), refused)
     if problems:
-        raise SpecError(problems)
-    return parts
+        raise SpecError([*problems, *refused])
+    return Parts(machines, networks, mappings, changed, tuple(refused))
 
 
 def _mapping(ref: str) -> MappingDoc | None:
@@ -64,7 +76,7 @@ def _mapping(ref: str) -> MappingDoc | None:
 
 def check(doc: SpaceDoc, parts: Parts) -> None:
     """Raise :class:`SpecError` with every unknown path, word, value, name and column of the sweep."""
-    problems: list[Problem] = []
+    problems = list(parts.refused)
     for axis in doc.axes:
         _check_axis(doc, axis, parts.machines.values(), problems)
     _check_derived(doc, parts, problems)
@@ -155,7 +167,7 @@ def _check_names(doc: SpaceDoc, parts: Parts, problems: list[Problem]) -> None:
     machines = parts.machines.values()
     numbers = {path for machine in machines for path in numbers_of(machine)}
     resources = {name for machine in machines for name in resources_of(machine)}
-    results = {*OUTPUTS, *resources}
+    results = {*OUTPUTS, *SIZES, *resources}
     swept = {axis.path for axis in doc.axes if axis.numeric} | set(doc.derived)
 
     def names(expression: Expression, at: Place, known: set[str], what: str) -> None:
@@ -192,7 +204,7 @@ def _check_objectives_everywhere(doc: SpaceDoc, parts: Parts, problems: list[Pro
         name = objective.removeprefix("-")
         needs = doc.columns[name].names if name in doc.columns else {name}
         for arch, machine in parts.machines.items():
-            has = {*OUTPUTS, *numbers_of(machine), *resources_of(machine)}
+            has = {*OUTPUTS, *SIZES, *numbers_of(machine), *resources_of(machine)}
             for missing in sorted(needs - has):
                 found = f"{name!r}, which needs {missing!r}; machine {arch} has none"
                 allowed = "an objective that every machine of the sweep has"
@@ -200,7 +212,10 @@ def _check_objectives_everywhere(doc: SpaceDoc, parts: Parts, problems: list[Pro
 
 
 def _check_mappings(doc: SpaceDoc, parts: Parts, problems: list[Problem]) -> None:
-    batches = {name: LayerBatch.from_layers(network.layers) for name, network in parts.networks.items()}
+    batches = {
+        f"{name}+{label(chain)}" if chain else name: LayerBatch.from_layers(network.layers)
+        for (name, chain), network in parts.variants.items()
+    }
     for index, (ref, mapping) in enumerate(parts.mappings.items()):
         for arch, machine in parts.machines.items():
             for network, layers in batches.items():

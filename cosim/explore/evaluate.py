@@ -15,9 +15,10 @@ from cosim.components.params import Value
 from cosim.engine import PointsChunk, evaluate_points
 from cosim.explore.expression import Expression
 from cosim.explore.legal import illegal, numbers_of, unit_of
-from cosim.explore.outputs import OUTPUTS
+from cosim.explore.outputs import OUTPUTS, SIZES, sizes_of
 from cosim.explore.resources import RESOURCES, resource_columns
 from cosim.explore.space import Columns, Group, Space, Task
+from cosim.explore.transform_axis import KEY as TRANSFORMS
 from cosim.hardware.load import Machine
 from cosim.ir.batch import LayerBatch
 from cosim.ir.workload import Workload
@@ -108,7 +109,10 @@ def context_of(space: Space, group: Group) -> GroupContext:
     network = space.network(group)
     layers = LayerBatch.from_layers(network.layers)
     plan = make_plan(layers, machine.model.choices, space.mapping(group, machine))
-    content = [machine.hash, group.workload, group.mapping, group.batch, [list(pair) for pair in group.words]]
+    words = [list(pair) for pair in group.words]
+    content: list[Any] = [machine.hash, group.workload, group.mapping, group.batch, words]
+    if space.doc.transforms is not None:
+        content.append(list(group.chain))
     return GroupContext(group, machine, network, layers, plan, canonical_hash(content).encode())
 
 
@@ -168,6 +172,10 @@ def evaluate(space: Space, context: GroupContext, parameters: Columns, count: in
     if wanted := resources_wanted(space):
         values.update(resource_columns(context.machine, known, wanted, count))
         known.update(values)
+    if sizes := sizes_wanted(space):
+        of_network = sizes_of(context.network)
+        values.update({name: np.full(count, of_network[name]) for name in sizes})
+        known.update(values)
     for name, expression in space.doc.columns.items():
         fits = expression.names <= set(known)
         values[name] = _column(expression, known, count) if fits else np.full(count, np.nan)
@@ -181,10 +189,19 @@ def evaluate(space: Space, context: GroupContext, parameters: Columns, count: in
 
 def resources_wanted(space: Space) -> list[str]:
     """FPGA resource columns that the sweep's objectives, constraints and columns name."""
+    return [name for name in RESOURCES if name in _named(space)]
+
+
+def sizes_wanted(space: Space) -> list[str]:
+    """Sizes of the network that the sweep's objectives, constraints and columns name."""
+    return [name for name in SIZES if name in _named(space)]
+
+
+def _named(space: Space) -> set[str]:
     named = {name.removeprefix("-") for name in space.doc.objectives}
     for expression in (*space.doc.constraints, *space.doc.columns.values()):
         named |= expression.names
-    return [name for name in RESOURCES if name in named]
+    return named
 
 
 def _refuse_derived(
@@ -327,6 +344,8 @@ def _rows(
         "workload": Words.constant(group.workload, count),
         "batch": np.full(count, group.batch, dtype=np.int64),
     }
+    if space.doc.transforms is not None:
+        rows[TRANSFORMS] = Words.constant(group.transforms, count)
     for axis in space.doc.axes:
         if axis.numeric:
             rows[axis.path] = parameters.get(axis.path, np.full(count, np.nan))
@@ -334,7 +353,7 @@ def _rows(
             rows[axis.path] = Words.constant(words.get(axis.path), count)
     for path in space.doc.derived:
         rows[path] = parameters.get(path, np.full(count, np.nan))
-    for name in (*OUTPUTS, *resources_wanted(space), *space.doc.columns):
+    for name in (*OUTPUTS, *resources_wanted(space), *sizes_wanted(space), *space.doc.columns):
         rows[name] = points.values[name]
     rows["meets_constraints"] = points.met
     rows["status"] = Words.of(points.status)

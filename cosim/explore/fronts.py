@@ -12,14 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cosim.explore.outputs import OUTPUTS
+from cosim.explore.outputs import OUTPUTS, SIZES
 from cosim.explore.pareto import knee, pareto_mask
 from cosim.explore.store import query, stream
+from cosim.explore.transform_axis import KEY as TRANSFORMS
 from cosim.results.files import OutputError
 from cosim.spec.problems import nearest_hint
 
-IDENTITY = ("point", "hash", "arch", "mapping", "workload", "batch")
-TRIED_ON = ("workload", "batch")
 HIDDEN = ("point", "hash", "status", "reason", "meets_constraints")
 EQUAL = "equal_points"
 CLOUD_POINTS = 20_000
@@ -46,7 +45,7 @@ class Front:
     def varying(self) -> list[str]:
         """Columns worth showing: inputs that differ between points of the front, then the objectives."""
         plain = [name.removeprefix("-") for name in self.objectives]
-        names = [n for n in self.rows[0] if n not in (*HIDDEN, *OUTPUTS, *plain, EQUAL)]
+        names = [n for n in self.rows[0] if n not in (*HIDDEN, *OUTPUTS, *SIZES, *plain, EQUAL)]
         if len(self.rows) == 1:
             return [*(n for n in names if self.rows[0][n] is not None), *plain]
         # A derived parameter that repeats another column says nothing more.
@@ -184,7 +183,8 @@ def _of_designs(folder: Path, chosen: tuple[str, ...], signs: Points, where: str
     plain = [name.removeprefix("-") for name in chosen]
     space = manifest_of(folder)["space"]
     inputs = [axis[0] for axis in space["axes"]] + list(space["derived"])
-    keys = ", ".join('"' + name.replace('"', '""') + '"' for name in ("arch", "mapping", *inputs))
+    fixed = ["arch", "mapping", *([TRANSFORMS] if TRANSFORMS in space else [])]
+    keys = ", ".join('"' + name.replace('"', '""') + '"' for name in (*fixed, *inputs))
     means = ", ".join(f'exp(avg(ln("{name}"))) AS "{name}"' for name in plain if name not in inputs)
     frame = query(
         folder,

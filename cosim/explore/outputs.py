@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cosim.ir.workload import Workload
+
 OUTPUTS = ("latency_s", "energy_j", "edp_js", "images_per_s", "average_power_w", "macs_per_j", "utilization")
+# Sizes of the network as it is evaluated; columns of a sweep only where it names them.
+SIZES = ("network_macs", "network_params", "network_weight_bytes")
 
 UNITS = {
     "latency_s": "s",
@@ -15,7 +19,17 @@ UNITS = {
     "average_power_w": "W",
     "macs_per_j": "MAC/J",
     "utilization": "",
+    "network_macs": "MAC/image",
+    "network_params": "",
+    "network_weight_bytes": "B",
 }
+
+
+def sizes_of(network: Workload) -> Mapping[str, float]:
+    """:data:`SIZES`: multiply-accumulates of one image, trained parameters, and their bytes as stored."""
+    stored_bits = sum((layer.params - layer.shared_params) * layer.w_bits for layer in network.layers)
+    values = (network.macs / network.batch, network.params, stored_bits / 8)
+    return dict(zip(SIZES, map(float, values), strict=True))
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:

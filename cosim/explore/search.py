@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from cosim.explore.evaluate import GroupContext, context_of, evaluate, parameters_of
 from cosim.explore.pareto import pareto_mask
 from cosim.explore.space import Space, sobol_points
+from cosim.explore.transform_axis import KEY as TRANSFORMS
 from cosim.results.files import OutputError
 
 METHODS = ("nsga2", "tpe", "sobol", "random", "exhaustive")
@@ -120,8 +121,9 @@ class Designs:
         parameters, _ = parameters_of(self.space, context, index)
         group = context.group
         mapping = {} if len(self.space.doc.mappings) == 1 else {"mapping": group.mapping}
+        transforms = {} if self.space.doc.transforms is None else {TRANSFORMS: group.transforms}
         numbers = {path: float(values[0]) for path, values in parameters.items()}
-        return {"arch": group.arch, **mapping, **dict(group.words), **numbers}
+        return {"arch": group.arch, **mapping, **transforms, **dict(group.words), **numbers}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cosim.explore.search import ASKED_AT_MOST, BATCH, Designs, Index, Points, Trace
+from cosim.explore.transform_axis import KEY as TRANSFORMS
 from cosim.results.files import OutputError
 
 # Told for a design that breaks a condition or constraint: worse than any logarithm of an objective.
@@ -109,6 +110,8 @@ def _distributions(designs: Designs) -> dict[str, Any]:
         found["arch"] = CategoricalDistribution(list(dict.fromkeys(group.arch for group in groups)))
     if len({group.mapping for group in groups}) > 1:
         found["mapping"] = CategoricalDistribution(list(dict.fromkeys(group.mapping for group in groups)))
+    if len({group.transforms for group in groups}) > 1:
+        found[TRANSFORMS] = CategoricalDistribution(list(dict.fromkeys(group.transforms for group in groups)))
     for axis in designs.space.doc.axes:
         if not axis.numeric:
             found[axis.path] = CategoricalDistribution([str(value) for value in axis.values])
@@ -126,6 +129,8 @@ def _number(designs: Designs, params: dict[str, Any]) -> int:
         group = designs.space.groups[variant[0]]
         arch, mapping = params.get("arch", group.arch), params.get("mapping", group.mapping)
         if (arch, mapping) != (group.arch, group.mapping):
+            continue
+        if params.get(TRANSFORMS, group.transforms) != group.transforms:
             continue
         if any(params[path] != word for path, word in group.words):
             continue

@@ -10,18 +10,19 @@ import itertools
 import math
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.engine import load_arch, load_workload, workload_hash
+from cosim.engine import load_arch, workload_hash
 from cosim.explore.axes import Axis
 from cosim.explore.checks import Parts, check, load_parts
 from cosim.explore.legal import applies, unit_of, words_of
 from cosim.explore.space_file import MAX_POINTS, NO_MAPPING, SpaceDoc
+from cosim.explore.transform_axis import Chain, label
 from cosim.hardware.load import Machine
 from cosim.ir.workload import Workload
 from cosim.mapping.mapping_file import load_mapping
@@ -40,7 +41,7 @@ Columns = dict[str, NDArray[np.float64]]
 class Group:
     """One machine with its words set, one mapping, network and batch; the numeric axes that the machine has.
 
-    Its points are numbered from ``start``; ``size`` of them.
+    Its points are numbered from ``start``; ``size`` of them. ``chain``: the transforms of the network, in order.
     """
 
     arch: str
@@ -51,11 +52,17 @@ class Group:
     axes: tuple[Axis, ...]
     start: int
     size: int
+    chain: Chain = ()
 
     @property
-    def design(self) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    def design(self) -> tuple[str, str, Chain, tuple[tuple[str, str], ...]]:
         """What is being designed, as opposed to what it is tried on (network and batch)."""
-        return self.arch, self.mapping, self.words
+        return self.arch, self.mapping, self.chain, self.words
+
+    @property
+    def transforms(self) -> str:
+        """The transforms of the network as the results show them."""
+        return label(self.chain)
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,10 @@ class Space:
     doc: SpaceDoc
     groups: tuple[Group, ...]
     hash: str
+    parts: Parts = field(repr=False)
+    _with_words: dict[tuple[str, tuple[tuple[str, str], ...]], Machine] = field(
+        default_factory=dict, repr=False
+    )
 
     @cached_property
     def size(self) -> int:
@@ -108,9 +119,15 @@ class Space:
 
     def machine(self, group: Group) -> Machine:
         """The group's machine with its words set."""
-        machine = load_arch(group.arch)
-        settings = {path: word for path, word in group.words if path in words_of(machine)}
-        return load_arch(group.arch, settings) if settings else machine
+        machine = self.parts.machines[group.arch]
+        own = words_of(machine)
+        settings = tuple((path, word) for path, word in group.words if path in own)
+        if not settings:
+            return machine
+        key = (group.arch, settings)
+        if key not in self._with_words:
+            self._with_words[key] = load_arch(group.arch, dict(settings))
+        return self._with_words[key]
 
     def mapping(self, group: Group, machine: Machine) -> MappingDoc | None:
         """The group's mapping: its document, with the swept choices as defaults; None where it makes none."""
@@ -124,8 +141,8 @@ class Space:
         return MappingDoc(document.name, {**document.defaults, **chosen}, document.rules)
 
     def network(self, group: Group) -> Workload:
-        """The group's network with its batch."""
-        return load_workload(group.workload).with_batch(group.batch)
+        """The group's network, transformed, with its batch."""
+        return self.parts.variants[group.workload, group.chain].with_batch(group.batch)
 
     def axis_columns(self, group: Group, index: NDArray[np.int64]) -> Columns:
         """Values of the group's axes at points ``index`` of the group, each of shape (len(index),)."""
@@ -142,7 +159,7 @@ class Space:
         if not group.axes or not len(index):
             return {axis.path: np.zeros(0) for axis in group.axes}
         unit = sobol_points(len(group.axes), int(index[0]), len(index), self.doc.sampling[2])
-        machine = load_arch(group.arch)
+        machine = self.parts.machines[group.arch]
         columns: Columns = {}
         for axis, draws in zip(group.axes, unit.T, strict=True):
             known = unit_of(machine, axis.path)
@@ -189,7 +206,12 @@ def prepare(doc: SpaceDoc) -> Space:
             for name, found in parts.mappings.items()
         },
     }
-    return Space(doc, groups, canonical_hash(content))
+    if doc.transforms is not None:
+        content["transformed"] = {
+            f"{name} {label(chain)}": workload_hash(network)
+            for (name, chain), network in parts.variants.items()
+        }
+    return Space(doc, groups, canonical_hash(content), parts)
 
 
 def _axes(doc: SpaceDoc, machine: Machine) -> tuple[tuple[Axis, ...], tuple[Axis, ...]]:
@@ -204,7 +226,7 @@ def _size(doc: SpaceDoc, numeric: tuple[Axis, ...]) -> int:
 
 def _extent(doc: SpaceDoc, parts: Parts) -> tuple[int, int]:
     """Points and groups, without listing either."""
-    tried = len(parts.mappings) * len(parts.networks) * len(doc.batches)
+    tried = len(parts.mappings) * len(parts.variants) * len(doc.batches)
     points = groups = 0
     for machine in parts.machines.values():
         numeric, words = _axes(doc, machine)
@@ -221,8 +243,10 @@ def _groups(doc: SpaceDoc, parts: Parts) -> Iterator[Group]:
         size = _size(doc, numeric)
         for chosen in itertools.product(*(axis.values for axis in words)):
             pairs = tuple((axis.path, str(value)) for axis, value in zip(words, chosen, strict=True))
-            for mapping, workload, batch in itertools.product(parts.mappings, parts.networks, doc.batches):
-                yield Group(arch, mapping, workload, batch, pairs, numeric, start, size)
+            for mapping, chain, workload, batch in itertools.product(
+                parts.mappings, doc.transforms or ((),), parts.networks, doc.batches
+            ):
+                yield Group(arch, mapping, workload, batch, pairs, numeric, start, size, chain)
                 start += size
 
 

@@ -5,6 +5,7 @@ name: buffers
 archs: [systolic_sram, systolic_mlc_sttram]
 workloads: [resnet50, vit]
 mappings: [default, mappings/mine.yaml]     # optional; `default` is the machine's own best choice
+transforms: [none, prune_channels:0.5]      # optional; what is done to every network first
 batch: [1, 8]
 parameters:
   array.rows: [16, 32, 64]
@@ -26,12 +27,14 @@ from typing import Any
 
 from cosim.explore.axes import Axis, read_axis
 from cosim.explore.expression import Expression
+from cosim.explore.transform_axis import KEY as TRANSFORMS
+from cosim.explore.transform_axis import Chain, read_chains
 from cosim.spec.problems import Problem, Refused, SpecError, describe, nearest_hint, one_of
 from cosim.spec.strict_yaml import Document, load
 
 KEYS = (
-    *("kind", "name", "description", "archs", "workloads", "mappings", "batch", "parameters", "derived"),
-    *("conditions", "columns", "constraints", "objectives", "sampling"),
+    *("kind", "name", "description", "archs", "workloads", "mappings", TRANSFORMS, "batch", "parameters"),
+    *("derived", "conditions", "columns", "constraints", "objectives", "sampling"),
 )
 OBJECTIVES = ("latency_s", "energy_j")
 NO_MAPPING = "default"
@@ -43,7 +46,8 @@ class SpaceDoc:
     """A sweep as written; ``document`` is kept for places in messages.
 
     ``columns`` are further result columns, computed from parameters and results. ``sampling`` is None for the
-    full grid, else (method, points, seed) with method ``sobol``.
+    full grid, else (method, points, seed) with method ``sobol``. ``transforms`` is None where the sweep has none,
+    which leaves its hash and its results as they are without that axis.
     """
 
     name: str
@@ -59,6 +63,7 @@ class SpaceDoc:
     objectives: tuple[str, ...]
     sampling: tuple[str, int, int] | None
     document: Document
+    transforms: tuple[Chain, ...] | None = None
 
     def content(self) -> dict[str, Any]:
         """What the space is, for its hash."""
@@ -66,6 +71,7 @@ class SpaceDoc:
             "archs": list(self.archs),
             "workloads": list(self.workloads),
             "mappings": list(self.mappings),
+            **({} if self.transforms is None else {TRANSFORMS: [list(chain) for chain in self.transforms]}),
             "batches": list(self.batches),
             "axes": [axis.content() for axis in self.axes],
             "derived": {path: expression.text for path, expression in self.derived.items()},
@@ -89,7 +95,7 @@ class _Reader:
 
     def refused(self, path: tuple[str | int, ...], error: Refused) -> None:
         for refusal in error.refusals:
-            self.refuse(path, refusal.found, refusal.allowed, refusal.hint)
+            self.refuse((*path, *refusal.at), refusal.found, refusal.allowed, refusal.hint)
 
     def words(self, key: str, otherwise: tuple[str, ...] | None) -> tuple[str, ...]:
         raw = self.document.get(key)
@@ -138,6 +144,15 @@ class _Reader:
             except Refused as error:
                 self.refused(("parameters", path), error)
         return tuple(found)
+
+    def transforms(self) -> tuple[Chain, ...] | None:
+        if TRANSFORMS not in self.document.data:
+            return None
+        try:
+            return read_chains(self.document.get(TRANSFORMS))
+        except Refused as error:
+            self.refused((TRANSFORMS,), error)
+        return None
 
     def batches(self) -> tuple[int, ...]:
         raw = self.document.get("batch")
@@ -196,6 +211,7 @@ def load_space(path: Path) -> SpaceDoc:
         objectives=reader.words("objectives", OBJECTIVES),
         sampling=reader.sampling(),
         document=document,
+        transforms=reader.transforms(),
     )
     if reader.problems:
         raise SpecError(reader.problems)

@@ -77,6 +77,16 @@ CATALOGUE: dict[str, Entry] = {
         Published("timm-results", 1.26e9, 5.72e6, "published with three digits"),
     ),
     "swin_tiny": Entry("hf:SwinConfig", _IMAGE, Published(_TV, 4.491e9, 28_288_354)),
+    "swin_base": Entry(
+        "hf:SwinConfig?embed_dim=128,depths=[2,2,18,2],num_heads=[4,8,16,32]",
+        _IMAGE,
+        Published(_TV, 15.431e9, 87_768_224),
+    ),
+    "mobilevit_xxs": Entry(
+        "hf:MobileViTConfig?hidden_sizes=[64,80,96],neck_hidden_sizes=[16,16,24,48,64,80,320],expand_ratio=2.0",
+        "1x3x256x256",
+        Published("mehta-2022-mobilevit", 0.42e9, 1.27e6, "published with two digits of GFLOPs"),
+    ),
     "convnext_tiny": Entry("hf:ConvNextConfig", _IMAGE, Published(_TV, 4.456e9, 28_589_128)),
     "resnet18": Entry(f"{ZOO}.resnet:resnet18", _IMAGE, Published(_TV, 1.814e9, 11_689_512)),
     "resnet50": Entry(f"{ZOO}.resnet:resnet50", _IMAGE, Published(_TV, 4.089e9, 25_557_032)),
@@ -131,5 +141,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "fasternet_t0": Entry(
         f"{ZOO}.fasternet:fasternet_t0", _IMAGE, Published("chen-2023-fasternet", 0.34e9, 3.9e6)
+    ),
+    "fasternet_l": Entry(
+        f"{ZOO}.fasternet:fasternet_l", _IMAGE, Published("chen-2023-fasternet", 15.49e9, 93.4e6)
     ),
 }

@@ -86,5 +86,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_text(v) for v in value) + "]"
+        return "[" + ",".join(_text(v) for v in value) + "]"
     return str(value)

@@ -36,9 +36,9 @@ def partial_conv(workload: Workload, arguments: Arguments) -> tuple[Layer, ...]:
 
 def _same_size(layer: Layer) -> bool:
     spatial = layer.op_class is OpClass.CONV and layer.G == 1 and layer.R * layer.S > 1
-    return (
-        spatial and layer.stride == (1, 1) and layer.K == layer.C and (layer.P, layer.Q) == (layer.H, layer.W)
-    )
+    # A streamed convolution has fewer rows than it reads; its columns still tell whether it keeps the size.
+    rows = layer.P == layer.H or layer.S > 1
+    return spatial and layer.stride == (1, 1) and layer.K == layer.C and layer.Q == layer.W and rows
 
 
 def _partial(layer: Layer, share: Fraction) -> Layer:

@@ -117,7 +117,7 @@ class _Chain:
         self._add("depthwise_conv", stride, 3, G=self.channels)
 
     def _add(self, op: str, stride: int, kernel: int, K: int = 1, C: int = 1, G: int = 1) -> None:
-        out, half = self.side // stride, kernel // 2
+        out, half = -(-self.side // stride), kernel // 2
         name = f"layer{len(self.layers)}"
         layer = mac_layer(
             name, op, G=G, K=K, C=C, P=out, Q=out, R=kernel, S=kernel, H=self.side, W=self.side,
@@ -134,11 +134,11 @@ class _Chain:
         )
         self.last = name
 
-    def bottleneck(self, width: int, stride: int, project: bool) -> None:
+    def bottleneck(self, width: int, stride: int, project: bool, stride_first: bool = False) -> None:
         """1 x 1, 3 x 3, 1 x 1 with a shortcut, projected where sizes differ (He et al., figure 5)."""
         channels, side, shortcut = self.channels, self.side, self.last
-        self.conv(width)
-        self.conv(width, 3, stride)
+        self.conv(width, 1, stride if stride_first else 1)
+        self.conv(width, 3, 1 if stride_first else stride)
         self.conv(4 * width)
         branch = self.last
         if project:
@@ -155,34 +155,112 @@ class _Chain:
         return Workload(name, (*self.layers, head), inputs={"x": (1, 3, 224, 224)}, outputs=("head",))
 
 
-def mobilenet_v1() -> Workload:
-    """MobileNet 1.0 at 224 pixels (Howard et al., arXiv 1704.04861, table 1): 569 M multiply-accumulates."""
-    net = _Chain(224)
+MOBILENET = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
+
+
+def _mobilenet_body(side: int) -> tuple[_Chain, dict[str, tuple[str, int, int]]]:
+    """Layers up to the last pointwise one, and (name, side, channels) after pointwise layers 11 and 13."""
+    net = _Chain(side)
     net.conv(32, 3, 2)
-    shapes = (
-        (64, 1),
-        (128, 2),
-        (128, 1),
-        (256, 2),
-        (256, 1),
-        (512, 2),
-        *[(512, 1)] * 5,
-        (1024, 2),
-        (1024, 1),
-    )
-    for filters, stride in shapes:
+    taps = {}
+    for number, (filters, stride) in enumerate(MOBILENET, 1):
         net.depthwise(stride)
         net.conv(filters)
-    return net.done("mobilenet_v1")
+        taps[str(number)] = (net.last, net.side, filters)
+    return net, taps
 
 
-def resnet_v1(blocks: tuple[int, int, int, int]) -> Workload:
-    """Bottleneck ResNet at 224 pixels (He et al., arXiv 1512.03385, table 1); strides in the 3 x 3 convolutions."""
+def mobilenet_v1() -> Workload:
+    """MobileNet 1.0 at 224 pixels (Howard et al., arXiv 1704.04861, table 1): 569 M multiply-accumulates."""
+    return _mobilenet_body(224)[0].done("mobilenet_v1")
+
+
+def mobilenet_v1_ssd() -> Workload:
+    """SSD with MobileNet 1.0 at 300 pixels and 90 classes: 1.2 G multiply-accumulates (arXiv 1704.04861, table 13).
+
+    Further maps of 512, 256, 256 and 128 channels, 1 x 1 predictors of 3 boxes a place on the first map and 6 on the
+    others: object_detection of github.com/tensorflow/models (ssd_mobilenet_v1_feature_extractor.py and the
+    configuration ssd_mobilenet_v1_coco).
+    """
+    net, taps = _mobilenet_body(300)
+    maps = [taps["11"], taps["13"]]
+    for filters in (512, 256, 256, 128):
+        net.conv(filters // 2)
+        net.conv(filters, 3, 2)
+        maps.append((net.last, net.side, filters))
+    outputs = []
+    for number, (source, side, channels) in enumerate(maps):
+        boxes = 6 if number else 3
+        for what, values in (("boxes", 4), ("classes", 91)):
+            name = f"map{number}.{what}"
+            net.layers.append(
+                mac_layer(
+                    name, "conv", C=channels, K=boxes * values, P=side, Q=side, bias=True, inputs=(source,)
+                )
+            )
+            outputs.append(name)
+    return Workload(
+        "mobilenet_v1_ssd", tuple(net.layers), inputs={"x": (1, 3, 300, 300)}, outputs=tuple(outputs)
+    )
+
+
+def resnet_v1(blocks: tuple[int, int, int, int], stride_first: bool = False) -> Workload:
+    """Bottleneck ResNet at 224 pixels (He et al., arXiv 1512.03385, table 1).
+
+    Strides are in the 3 x 3 convolutions, or with ``stride_first`` in the 1 x 1 before them, as in the publication.
+    """
     net = _Chain(224)
     net.conv(64, 7, 2)
     net.vector("maxpool", "max_pool", 64 * 112**2, 64 * 56**2, net.last, taps=9)
     net.side = 56
     for stage, count in enumerate(blocks):
         for index in range(count):
-            net.bottleneck(64 << stage, 2 if stage and not index else 1, project=not index)
+            net.bottleneck(
+                64 << stage, 2 if stage and not index else 1, project=not index, stride_first=stride_first
+            )
     return net.done(f"resnet_v1_{3 * sum(blocks) + 2}")
+
+
+def resnet_v2(blocks: tuple[int, int, int, int], side: int = 299) -> Workload:
+    """Pre-activation ResNet (He et al., arXiv 1603.05027) as in research/slim/nets/resnet_v2.py of tensorflow/models.
+
+    A normalisation and a ReLU of their own stand before every unit, since nothing precedes them that they could be
+    folded into; the last unit of the first three stages has the stride. Its README names 299 pixels.
+    """
+    net = _Chain(side)
+    net.conv(64, 7, 2)
+    out = -(-net.side // 2)
+    net.vector("maxpool", "max_pool", 64 * net.side**2, 64 * out**2, net.last, taps=9)
+    net.side = out
+    for stage, count in enumerate(blocks):
+        for index in range(count):
+            _unit_v2(net, 64 << stage, 2 if stage < 3 and index == count - 1 else 1)
+    _norm_relu(net, "postnorm")
+    return net.done(f"resnet_v2_{3 * sum(blocks) + 2}")
+
+
+def _norm_relu(net: _Chain, name: str) -> None:
+    elems = net.channels * net.side**2
+    net.vector(f"{name}.norm", "batch_norm", elems, elems, net.last)
+    net.vector(f"{name}.relu", "relu", elems, elems, net.last)
+
+
+def _unit_v2(net: _Chain, width: int, stride: int) -> None:
+    """Normalisation, ReLU, and three convolutions beside a shortcut of the input (or a projection of what follows)."""
+    unit, raw = f"unit{len(net.layers)}", net.last
+    _norm_relu(net, unit)
+    before, side, channels = net.last, net.side, net.channels
+    out = -(-side // stride)
+    net.conv(width)
+    net.conv(width, 3, stride)
+    net.conv(4 * width)
+    branch, shortcut = net.last, raw
+    if channels != 4 * width:
+        net.channels, net.side, net.last = channels, side, before
+        net.conv(4 * width, 1, stride)
+        shortcut = net.last
+    elif stride > 1:
+        net.vector(f"{unit}.shortcut", "max_pool", channels * side**2, channels * out**2, raw)
+        shortcut = net.last
+    elems = 4 * width * out**2
+    net.vector(f"{unit}.add", "add", 2 * elems, elems, branch, shortcut)

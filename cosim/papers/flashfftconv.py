@@ -11,12 +11,10 @@ Source: Fu et al., ICLR 2024, arXiv 2311.05908, section 3.2; README of github.co
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cosim.papers._figures import lines_figure
 from cosim.papers._machines import machine
 from cosim.papers.row import PaperRow, Scenario, below
 
@@ -71,10 +69,24 @@ def ROWS() -> list[PaperRow]:
 
 def figure(rows: list[PaperRow]) -> Figure:
     """Cost by number of factors over length, beside the measurement."""
+    from cosim.papers._figures_sw import curves, one_legend
+    from cosim.report.style import new_figure
+
+    result = new_figure(6.4, 4.2)
+    axes = result.subplots()
     lengths = list(MEASURED_MS)
-    series = {f"cost model, {p} factors": [cost_ms(n, p) for n in lengths] for p in (2, 3, 4)}
-    series["published, FlashFFTConv"] = [flash for _, flash in MEASURED_MS.values()]
-    series["published, PyTorch"] = [torch for torch, _ in MEASURED_MS.values()]
-    result = lines_figure("FlashFFTConv", ("length", [math.log2(n) for n in lengths]), "ms", series, log="y")
-    result.axes[0].set_xlabel("log2 of the length")
+    curves(
+        axes,
+        lengths,
+        {
+            "FlashFFTConv": [flash for _, flash in MEASURED_MS.values()],
+            "PyTorch": [torch for torch, _ in MEASURED_MS.values()],
+        },
+        {f"cost model, {factors} factors": [cost_ms(n, factors) for n in lengths] for factors in (2, 3, 4)},
+    )
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xlabel("length of the convolution")
+    axes.set_ylabel("time [ms], H100, batch 64, width 768")
+    one_legend(axes, where="upper left")
     return result

@@ -1,7 +1,8 @@
 """INT16 dynamic fixed point training: 1.8x over FP32 end to end.
 
-Boundary: the abstract gives the ratio without the machine's instruction mix. Bracketed between an AVX2 core, where a
-multiply-add of pairs needs an addition beside it, and a core that fuses both.
+Boundary: the abstract gives the ratio without the machine, which was not found either (searched: paper pages, Intel's
+page of it). Bracketed between an AVX2 core, where a multiply-add of pairs needs an addition beside it, and a core that
+fuses both.
 Source: Das et al., ICLR 2018, arXiv 1802.00930 (abstract).
 """
 

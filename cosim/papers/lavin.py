@@ -1,123 +1,100 @@
-"""Lavin's efficiency gap and waterline, for the published networks on the machines of this project.
+"""Lavin's efficiency gap and waterline, for the published networks on the GPUs of this project.
 
-    E      = (sum ops_i / P) / sum t_i                                                        (Eq. 1)
-    E_max  = sum ops_i / sum bytes_i max(OI_i, w),   OI_i = ops_i / bytes_i,  w = P / B       (Eq. 2)
-
-E is the share of the peak that a network reaches, E_max what its bytes allow: the part of the gap left of
-E_max is the network's fault, the rest the kernels'. The waterline plot stands a rectangle of width bytes_i and height
-OI_i for every kernel; time is the area under max(OI, w) over P.
-Boundary: batch 16 in FP16 on an RTX 3090; bytes that the machine model moves to and from memory. The tables of the
-publication were not accessible; its speed-up of block fusion over ConvNeXt needs kernels that the GPU model lacks.
-Source: Lavin, On the efficiency of convolutional neural networks, arXiv 2404.03617 (abstract); layout of the plots is
-this project's.
+Definitions and arithmetic are those of :mod:`cosim.report.efficiency`, which this file draws on.
+Boundary: FP16, host ahead of the device; bytes that the machine model moves to and from memory. The tables of the
+publication were not found (searched: paper pages, the author's repository), nor the layers of ConvFirst. Its speed-up
+over ConvNeXt by block fusion is bracketed by what fusion does to ConvNeXt-T itself: from pointwise operators fused, as
+the GPU model runs them, to whole residual blocks at the water line, that is, at the roofline of what a fused block
+still moves. ConvFirst's smaller number of operations is not in it.
+Source: Lavin, On the efficiency of convolutional neural networks, arXiv 2404.03617 (abstract).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from cosim.engine import load_workload
-from cosim.ir.batch import Array
-from cosim.papers._machines import cost_of, machine
-from cosim.papers.row import PaperRow, Scenario, missing
-from cosim.report.style import PALETTE, new_figure
+from cosim.engine import evaluate, load_workload
+from cosim.hardware.load import Machine
+from cosim.papers._machines import machine
+from cosim.papers.row import PaperRow, Scenario, bracketed, missing
+from cosim.report.efficiency import efficiency_row, evaluated, gap_frame, kernels_of, waterline_frame
+from cosim.results.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCENARIO = Scenario(
     title="Lavin, On the efficiency of convolutional neural networks, 2024",
-    machine="gpu_rtx3090, FP16, host ahead of the device",
-    workload="resnet50, mobilenet_v2, convnext_tiny, deit_tiny, vgg16, batch 16",
-    mapping="one kernel for each operator",
-    assumptions=("peak and bandwidth of the data sheet",),
+    machine="gpu_rtx3090 (efficiencies), gpu_rtx4090 and gpu_a100 beside it (block fusion); FP16, host ahead",
+    workload="resnet50, mobilenet_v2, convnext_tiny, deit_tiny, vgg16; batch 16, and 128 for the bracket",
+    mapping="one kernel for each operator; blocks of residual connections fused",
+    assumptions=("peak and bandwidth of the data sheet", "board, batch and layers of the speed-up"),
 )
 NETWORKS = ("resnet50", "mobilenet_v2", "convnext_tiny", "deit_tiny", "vgg16")
-BATCH = 16
+BOARDS = ("gpu_rtx3090", "gpu_rtx4090", "gpu_a100")
+BATCH, BATCHES = 16, (16, 128)
+BLOCKS = "residual"
 
 
-@dataclass(frozen=True)
-class Waterline:
-    """Operations, bytes and time of every kernel, with the machine's peak rate and bandwidth.
-
-    ``ops`` counts two a multiply-accumulate, shape (kernels,); ``moved_bytes`` and ``seconds`` likewise.
-    """
-
-    ops: Array
-    moved_bytes: Array
-    seconds: Array
-    peak_ops_per_s: float
-    bandwidth_bytes_per_s: float
-
-    @property
-    def efficiency(self) -> float:
-        """Eq. 1."""
-        return float(self.ops.sum() / self.peak_ops_per_s / self.seconds.sum())
-
-    @property
-    def attainable(self) -> float:
-        """Eq. 2, the efficiency at which every kernel runs on the roofline."""
-        water = self.peak_ops_per_s / self.bandwidth_bytes_per_s
-        return float(self.ops.sum() / np.sum(np.maximum(self.ops, self.moved_bytes * water)))
+def board(name: str = "gpu_rtx3090") -> Machine:
+    """A GPU in FP16 with the host ahead of it."""
+    return machine(name, "datapath.precision=fp16", "host.mode=stream")
 
 
 @cache
-def waterline(network: str, board: str = "gpu_rtx3090") -> Waterline:
-    """The kernels of a network on a GPU."""
-    found = machine(board, "datapath.precision=fp16", "host.mode=stream")
-    layers = load_workload(network).with_batch(BATCH).layers
-    cost = cost_of(found, layers)
-    moved = cost.columns["dram_read_bytes"] + cost.columns["dram_write_bytes"]
-    peak = 2 * float(np.ravel(found.model.peak_macs_per_s(found.params))[0])
-    bandwidth = float(np.ravel(found.params["memory.dram_bytes_per_s"])[0])
-    ops = np.asarray([2.0 * layer.macs for layer in layers])
-    return Waterline(ops, np.ravel(moved), np.ravel(cost.latency_s), peak, bandwidth)
+def run(network: str, name: str = "gpu_rtx3090", batch: int = BATCH) -> Result:
+    """A network with one kernel for each operator."""
+    return evaluate(board(name), load_workload(network), batch=batch)
+
+
+def efficiency(network: str) -> tuple[float, float]:
+    """(reached, attainable with every kernel on the roofline) share of the peak."""
+    row = efficiency_row(run(network), board())
+    return float(row["efficiency"]), float(row["efficiency_max"])
+
+
+def fusion_gain(name: str, batch: int) -> tuple[float, float]:
+    """(pointwise operators fused, residual blocks at the water line) over one kernel for each operator, ConvNeXt-T."""
+    plain = run("convnext_tiny", name, batch)
+    fused, _ = evaluated(board(name), "convnext_tiny", "pointwise", batch)
+    return (
+        plain.latency_s / fused.latency_s,
+        plain.latency_s / kernels_of(plain, board(name), BLOCKS).roofline_s,
+    )
 
 
 def ROWS() -> list[PaperRow]:
-    """The headline, then efficiencies of the networks, which have no printed counterpart here."""
-    rows = [
-        missing("lavin-2024", "ConvFirst with block fusion over ConvNeXt", "abstract", 4.0, "1",
-                "layer table of ConvFirst; kernels that fuse a block")
+    """The headline between two ends of fusion; efficiencies, which have no printed counterpart here."""
+    gains = [fusion_gain(name, batch) for name in BOARDS for batch in BATCHES]
+    low, high = min(gain[0] for gain in gains), max(gain[1] for gain in gains)
+    found = {name: efficiency(name) for name in NETWORKS}
+    listed = ", ".join(f"{name} {reached:.3f} of {most:.3f}" for name, (reached, most) in found.items())
+    return [
+        bracketed("lavin-2024", "ConvFirst with block fusion over ConvNeXt", "abstract", 4.0, low, high, "1",
+                  "missing: layers of ConvFirst, board, batch; fusion of ConvNeXt-T itself on three boards at batch 16 "
+                  "and 128, from pointwise operators to residual blocks on the roofline"),
+        missing("lavin-2024", "ConvNeXt-T, computational efficiency", "plots", None, "1",
+                f"tables and plots in numbers; reached of attainable: {listed}", found["convnext_tiny"][0]),
     ]  # fmt: skip
-    for name in NETWORKS:
-        line = waterline(name)
-        facts = f"tables and plots in numbers; {line.attainable:.3f} attainable on the roofline"
-        rows.append(
-            missing(
-                "lavin-2024", f"{name}, computational efficiency", "plots", None, "1", facts, line.efficiency
-            )
-        )
-    return rows
 
 
 def figure(rows: list[PaperRow]) -> Figure:
-    """Efficiency gap of all networks, and the waterline of ConvNeXt-T."""
-    figure = new_figure(9.0, 3.8)
-    gap, water = figure.subplots(1, 2)
-    for place, name in enumerate(reversed(NETWORKS)):
-        line = waterline(name)
-        ideal = line.ops.sum() / line.peak_ops_per_s * 1e3
-        actual = line.seconds.sum() * 1e3
-        gap.plot([ideal, actual], [place, place], color=PALETTE[0], linewidth=3, solid_capstyle="butt")
-        gap.plot([ideal / line.attainable], [place], "|", color=PALETTE[3], markersize=14)
-    gap.set_xscale("log")
-    gap.set_yticks(range(len(NETWORKS)), list(reversed(NETWORKS)))
-    gap.set_xlabel("ms, ideal to actual; mark: roofline")
-    gap.set_title("efficiency gap")
-    line = waterline("convnext_tiny")
-    width = line.moved_bytes / 1e6
-    intensity = line.ops / np.maximum(line.moved_bytes, 1.0)
-    left = np.concatenate([[0.0], np.cumsum(width)[:-1]])
-    level = line.peak_ops_per_s / line.bandwidth_bytes_per_s
-    water.bar(left, np.maximum(level - intensity, 0), width, intensity, align="edge", color=PALETTE[5])
-    water.bar(left, intensity, width, align="edge", color=PALETTE[1])
-    water.axhline(level, color="black", linewidth=0.8)
-    water.set_xlabel("MB moved")
-    water.set_ylabel("operations a byte")
-    water.set_title("waterline, convnext_tiny")
-    return figure
+    """Efficiency gap of all networks, and the waterline of ConvNeXt-T by operators and by fused blocks."""
+    from cosim.report.comparison_figures import efficiency_gap, waterline
+    from cosim.report.style import new_figure
+
+    result = new_figure(11.0, 7.0)
+    grid = result.subplot_mosaic([["gap", "gap"], ["operators", "blocks"]], height_ratios=(0.8, 1.0))
+    gap = gap_frame([efficiency_row(run(name), board()) for name in NETWORKS])
+    efficiency_gap(gap, grid["gap"])
+    plain = run("convnext_tiny")
+    ridge = kernels_of(plain, board()).ridge_ops_per_byte / 2
+    for name, fusion, title in (
+        ("operators", "none", "a kernel for each operator"),
+        ("blocks", BLOCKS, "residual blocks fused"),
+    ):
+        axes = waterline(waterline_frame(plain, board(), fusion), ridge, grid[name])
+        text = axes.get_title(loc="left").replace("%, ", "%,\n")
+        axes.set_title(f"ConvNeXt-T, {title}\n{text}", loc="left", fontsize=8)
+    return result

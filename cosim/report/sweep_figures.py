@@ -160,8 +160,9 @@ def _shades(positions: np.ndarray) -> np.ndarray:
 def _positions(values: pd.Series) -> np.ndarray:
     """Places of the values on an axis from 0 to 1."""
     if values.dtype.kind not in "fiu":
-        words = list(dict.fromkeys(values.astype(str)))
-        return np.array([words.index(str(v)) for v in values]) / max(1, len(words) - 1)
+        texts = _texts(values)
+        words = list(dict.fromkeys(texts))
+        return np.array([words.index(text) for text in texts]) / max(1, len(words) - 1)
     numbers = values.to_numpy(dtype=np.float64)
     low, high = np.nanmin(numbers), np.nanmax(numbers)
     if low > 0 and high > 10**DECADES * low:
@@ -171,11 +172,16 @@ def _positions(values: pd.Series) -> np.ndarray:
     return np.asarray(np.nan_to_num((numbers - low) / (high - low), nan=-0.05))
 
 
+def _texts(values: pd.Series) -> list[str]:
+    """Words of a column; a dash where a machine has none."""
+    return [str(value) if isinstance(value, str) else "–" for value in values]
+
+
 def _write_scale(values: pd.Series, at: float, axes: Axes) -> None:
     style: dict[str, Any] = {"fontsize": 7, "va": "center", "ha": "left", "color": "#222222", "zorder": 5}
     style["bbox"] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6}
     if values.dtype.kind not in "fiu":
-        words = list(dict.fromkeys(values.astype(str)))
+        words = list(dict.fromkeys(_texts(values)))
         for index, word in enumerate(words):
             axes.text(at + 0.04, index / max(1, len(words) - 1), word, **style)
         return

@@ -309,3 +309,15 @@ def test_examples_parse_to_themselves(name: str) -> None:
 def test_refusals_name_what_is_allowed(text: str, message: str) -> None:
     with pytest.raises(TransformError, match=message):
         apply_transforms(two_blocks(), [text])
+
+
+def test_partial_convolutions_and_streaming_in_either_order() -> None:
+    """Channels and rows are different dimensions: 16 of 64 channels, 4 of 8 rows that read 6."""
+    net = network(mac_layer("conv", "conv", C=64, K=64, P=8, Q=8, R=3, S=3, padding=SAME, inputs=("x",)))
+    one, other = "partial_conv:0.25", "streaming:0.5"
+    both = apply_transforms(net, [one, other]).layers
+    assert both == apply_transforms(net, [other, one]).layers
+    assert (both[0].C, both[0].K, both[0].P, both[0].H) == (16, 16, 4, 6)
+    valid = network(mac_layer("conv", "conv", C=64, K=64, P=6, Q=6, R=3, S=3, inputs=("x",)))
+    with pytest.raises(TransformError, match="no dense spatial convolution"):
+        apply_transforms(valid, [one])
