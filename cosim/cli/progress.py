@@ -15,9 +15,9 @@ from cosim.cli.exit_codes import INTERRUPTED
 LINE_EVERY_S = 5.0
 
 
-def interrupted(kept: str) -> NoReturn:
+def interrupted(kept: str, same_command: bool = True) -> NoReturn:
     """Say what is kept and how to go on, and leave with the exit code of an interrupt."""
-    click.echo(f"\ninterrupted; {kept}. Go on with the same command", err=True)
+    click.echo(f"\ninterrupted; {kept}" + (". Go on with the same command" if same_command else ""), err=True)
     raise click.exceptions.Exit(INTERRUPTED) from None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cosim.cli.progress import Progress
+from cosim.cli.progress import Progress, interrupted
 
 if TYPE_CHECKING:
     from cosim.papers.row import PaperRow
@@ -56,9 +56,17 @@ def command(
         )
     found: dict[str, list[PaperRow]] = {}
     with Progress("results", quiet=as_json) as bar:
-        for number, name in enumerate(chosen, start=1):
-            found[name] = rows_of(name)
-            bar.update(number, len(chosen))
+        try:
+            for number, name in enumerate(chosen, start=1):
+                bar.update(number - 1, len(chosen), f" ({name})")
+                found[name] = rows_of(name)
+        except KeyboardInterrupt:
+            if found and not as_json:
+                _show(found, False)
+            rest = " ".join(name for name in chosen if name not in found)
+            interrupted(
+                "what is finished is above; the rest: " + f"cosim reproduce {rest}", same_command=False
+            )
     if plot is not None:
         from cosim.papers import figure_of
         from cosim.report.style import save

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cosim.cli.progress import Progress, interrupted
+
 if TYPE_CHECKING:
     from cosim.explore.search_study import Study
 
@@ -60,7 +62,15 @@ def command(
     from cosim.explore.search_study import study
     from cosim.results.files import to_csv, write_atomic
 
-    found = study(sweep, methods or ("nsga2",), evaluations, repeats, seed, out, true_front)
+    with Progress("designs", quiet=as_json) as bar:
+        try:
+            found = study(
+                sweep, methods or ("nsga2",), evaluations, repeats, seed, out, true_front, bar.update
+            )
+        except KeyboardInterrupt:
+            interrupted(
+                f"designs of guided searches are kept in {out}" if out else "nothing is kept without --out"
+            )
     if csv_path is not None:
         rows = found.rows()
         write_atomic(csv_path, to_csv(rows, list(rows[0])))

@@ -12,7 +12,7 @@ doi:10.1613/jair.1.13188. Both as implemented in Optuna.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,12 +39,14 @@ Index = NDArray[np.int64]
 class Designs:
     """The designs of a space, numbered: discrete variants times the grid of each.
 
-    ``variants[v]`` lists the groups (one for each network and batch) of variant ``v``.
+    ``variants[v]`` lists the groups (one for each network and batch) of variant ``v``; ``looked_at`` is told how many
+    designs were evaluated, batch by batch.
     """
 
     space: Space
     variants: tuple[tuple[int, ...], ...]
     starts: Index
+    looked_at: Callable[[int], None] | None = None
     _contexts: dict[int, GroupContext] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -80,6 +82,8 @@ class Designs:
         for v in np.unique(variant):
             rows = np.flatnonzero(variant == v)
             found[rows] = self._evaluate_variant(int(v), numbers[rows] - self.starts[v])
+        if self.looked_at is not None:
+            self.looked_at(len(numbers))
         return found
 
     def _evaluate_variant(self, variant: int, index: Index) -> Points:

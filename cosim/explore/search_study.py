@@ -6,8 +6,8 @@ front that is known, widened by a tenth: a share of 1 is the whole of that front
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,21 +98,28 @@ def study(
     seed: int,
     folder: Path | None = None,
     exact: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Study:
     """Search the space of ``sweep`` by every method with ``repeats`` seeds.
 
     ``folder`` keeps the journal of guided searches, which go on from it. With ``exact`` the whole space is
-    evaluated too, and shares are of its front. Raises what :func:`cosim.explore.space.prepare` and
-    :func:`cosim.explore.search.search` raise.
+    evaluated too, and shares are of its front. ``progress`` is told (designs looked at, of how many). Raises what
+    :func:`cosim.explore.space.prepare` and :func:`cosim.explore.search.search` raise.
     """
     space = prepare(load_space(sweep))
     designs = Designs.of(space)
-    journal = _journal(space, folder)
-    traces = [
-        search(designs, method, evaluations, own, journal)
+    runs = [
+        (method, own)
         for method in methods
         for own in (range(seed, seed + repeats) if method != "exhaustive" else (seed,))
     ]
+    if progress is not None:
+        sizes = [
+            designs.size if method == "exhaustive" else min(evaluations, designs.size) for method, _ in runs
+        ]
+        designs = replace(designs, looked_at=_Count(progress, sum(sizes) + (designs.size if exact else 0)))
+    journal = _journal(space, folder)
+    traces = [search(designs, method, evaluations, own, journal) for method, own in runs]
     fronts = [trace.front()[1] for trace in traces]
     known = true_front(designs)[1] if exact else np.concatenate(fronts)
     if not len(known):
@@ -133,6 +140,17 @@ def study(
         best_method=traces[best].method,
         best_seed=traces[best].seed,
     )
+
+
+class _Count:
+    """Adds batches up for a progress report."""
+
+    def __init__(self, progress: Callable[[int, int], None], total: int) -> None:
+        self.progress, self.total, self.done = progress, total, 0
+
+    def __call__(self, count: int) -> None:
+        self.done = min(self.done + count, self.total)
+        self.progress(self.done, self.total)
 
 
 def _journal(space: Space, folder: Path | None) -> str | None:
