@@ -188,7 +188,7 @@ def _power_rows() -> list[PaperRow]:
                   wide / own_w, narrow / own_w, "1",
                   "32 correlators without reuse or shared ADCs; one set of inputs for all or for each 16, not stated"),
         _agree("power of the feedback design", "section 6.1", POWER_W["feedback"], feedback_power_w(), "W", 3,
-               "from the 14.0 W of the feedforward design and its 31 % for weights (ResNet-34); input converters and light change"),
+               "from the feedforward design, 14.0 W and 31 % for weights (ResNet-34); inputs and light change"),
         within(PAPER, "weight converters' power, feedback over feedforward", at("sections 6.1 and 7.3", PRIMARY),
                published, 1.0, "1", 0.05, "0.42 * 10.8 W over 0.31 * 14.0 W in print; the same converters in both"),
     ]  # fmt: skip
