@@ -8,7 +8,7 @@ import pytest
 from cosim.ir.batch import LayerBatch
 from cosim.ir.layer import mac_layer
 from cosim.mapping.fpga_dpu import ENGINES, dpu_bram36s, dpu_dsps
-from cosim.papers import chaidnn, dpu, nvdla
+from cosim.papers import chaidnn, codenet, deformable, dpu, nvdla
 
 
 def test_dpu_resources_by_hand() -> None:
@@ -63,3 +63,26 @@ def test_nvdla_traffic_by_hand() -> None:
 
 def test_nvdla_arrays_have_the_multipliers_of_their_row() -> None:
     assert all(c * k == size.macs for size in nvdla.SIZES for c, k in size.arrays)
+
+
+def test_codenet_block_rams_by_hand() -> None:
+    """15 rows of 1024 x 128 bits: eight 1024 x 18 halves each; 2 x 16 banks of 2048 x 64 bits: eight 2048 x 9 halves."""
+    assert codenet.buffer_bram36s() == (15 * 8 + 2 * 16 * 8) / 2
+
+
+def test_deformable_operators_by_hand() -> None:
+    """64 x 64 x 256 x 9 x 256 products on 576 multipliers at 100.9 MHz; unbounded adds 589,824 reads of 31.4 ns."""
+    products_ms = 64 * 64 * 256 * 9 * 256 / 576 / 100.9e3
+    assert deformable.products_ms(False) == pytest.approx(products_ms)
+    assert deformable.operator_ms(False, "bound") == pytest.approx(products_ms)
+    reads_ms = 64 * 64 * 16 * 9 * 31.4e-6
+    assert deformable.operator_ms(False, "deform") == pytest.approx(products_ms + reads_ms)
+
+
+def test_the_one_fitted_read_predicts_the_full_operator() -> None:
+    rows = {row.what: row for row in deformable.ROWS()}
+    assert [what for what, row in rows.items() if row.status == "fitted"] == [
+        "depthwise 3 x 3, deform over square",
+        "depthwise 3 x 3, deform",
+    ]
+    assert rows["full 3 x 3, deform"].status == "within 2 %"
