@@ -22,10 +22,12 @@ def pair_bars(
     simulated: Mapping[str, Sequence[float | None]],
     unit: str,
     log: bool = False,
+    slant: bool | None = None,
 ) -> None:
     """Published values as hatched outlines, one filled bar beside each for every simulated series.
 
-    ``None`` leaves a gap. Raises ``ValueError`` for series of different lengths.
+    ``None`` leaves a gap; ``slant``: labels at an angle, by their length if not stated.
+    Raises ``ValueError`` for series of different lengths.
     """
     for label, values in {PUBLISHED: published, **simulated}.items():
         if len(values) != len(names):
@@ -42,7 +44,7 @@ def pair_bars(
             *_shown(values, first + (number + 1) * width), width, label=label, color=PALETTE[number],
             edgecolor="black", linewidth=0.5, hatch=_HATCHES[number % len(_HATCHES)],
         )  # fmt: skip
-    slanted = max(len(name) for name in names) * len(names) > 60
+    slanted = max(len(name) for name in names) * len(names) > 60 if slant is None else slant
     axes.set_xticks(
         range(len(names)), list(names), rotation=35 if slanted else 0, ha="right" if slanted else "center",
         rotation_mode="anchor" if slanted else "default", fontsize=8,

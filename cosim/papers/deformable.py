@@ -1,9 +1,9 @@
 """Deformable co-design: what bounding and squaring the offsets of a 3 x 3 convolution bring on an FPGA.
 
 Boundary: one operator, 256 channels in and out on 64 x 64, offsets rounded to integers; with and without the 1 MB cache
-of the processor in front of the DRAM. The clock is not printed: the least that the rates of the cached full convolution
-allow, so that row is not compared. One random read is fitted to the depthwise row of unbounded offsets.
-Sources: Huang et al., arXiv 2002.08357 (2020) and CoDeNet, arXiv 2006.08357 v1, abstract (1.36 and 9.76 times), table 2.
+of the processor in front of the DRAM. The clock is not printed: the least that the rates of the cached full
+convolution allow, so that row is not compared. One random read is fitted to the depthwise row of unbounded offsets.
+Sources: Huang et al., arXiv 2002.08357 (2020); CoDeNet, arXiv 2006.08357 v1, abstract (1.36 and 9.76 times), table 2.
 """
 
 from __future__ import annotations

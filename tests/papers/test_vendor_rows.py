@@ -66,7 +66,7 @@ def test_nvdla_arrays_have_the_multipliers_of_their_row() -> None:
 
 
 def test_codenet_block_rams_by_hand() -> None:
-    """15 rows of 1024 x 128 bits: eight 1024 x 18 halves each; 2 x 16 banks of 2048 x 64 bits: eight 2048 x 9 halves."""
+    """15 rows of 1024 x 128 bits: eight 1024 x 18 halves; 2 x 16 banks of 2048 x 64 bits: eight 2048 x 9 halves."""
     assert codenet.buffer_bram36s() == (15 * 8 + 2 * 16 * 8) / 2
 
 
