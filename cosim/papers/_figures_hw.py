@@ -120,7 +120,7 @@ def interval_figure(
     published_label: str,
 ) -> Figure:
     """A horizontal bar from low to high for each interval on a logarithmic axis, the published value as a line."""
-    figure = new_figure(7.0, 1.3 + 0.36 * len(names))
+    figure = new_figure(7.0, 1.5 + 0.29 * len(names))
     axes = figure.add_subplot()
     for place, (low, high) in enumerate(reversed(intervals)):
         holds = low <= published <= high
@@ -129,15 +129,60 @@ def interval_figure(
             linewidth=0.6, hatch="" if holds else "xx",
         )  # fmt: skip
         for x, side in ((low, "right"), (high, "left")):
-            gap = 0.94 if side == "right" else 1.06
-            axes.text(x * gap, place, f"{x:.2g}", ha=side, va="center", fontsize=7)
+            axes.annotate(
+                f"{x:.0f}" if x >= 10 else f"{x:.2g}", (x, place), (-3 if side == "right" else 3, 0),
+                textcoords="offset points", ha=side, va="center", fontsize=7,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+            )  # fmt: skip
     axes.axvline(published, color="black", linestyle="--", linewidth=1.2, label=published_label)
     axes.set_xscale("log")
     low, high = min(low for low, _ in intervals), max(high for _, high in intervals)
-    axes.set_xlim(min(low, published) / 3, max(high, published) * 3)
+    low, high = min(low, published), max(high, published)
+    margin = (high / low) ** 0.17
+    axes.set_xlim(low / margin, high * margin)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_yticks(range(len(names)), list(reversed(names)), fontsize=8)
     axes.set_xlabel(label)
-    axes.set_title(title)
-    axes.legend(frameon=False, fontsize=8, loc="upper right", bbox_to_anchor=(1.0, 1.0))
+    axes.set_title(title, loc="right", fontsize=10)
+    figure.legend(frameon=False, fontsize=8, loc="outside lower left")
+    return figure
+
+
+def spread_figure(
+    title: str,
+    label: str,
+    names: Sequence[str],
+    spreads: Sequence[tuple[float, float]],
+    published: Sequence[float],
+    simulated: Sequence[tuple[float | None, float | None]],
+    labels: tuple[str, str, str],
+) -> Figure:
+    """On a logarithmic axis: a grey bar for the published spread, a hollow mark for the value, filled marks simulated.
+
+    ``simulated``: the ends of an interval, twice the same for a single value; ``labels`` of bar, hollow, filled marks.
+    """
+    figure = new_figure(7.0, 1.6 + 0.34 * len(names))
+    axes = figure.add_subplot()
+    places = [len(names) - 1 - i for i in range(len(names))]
+    lows, highs = zip(*spreads, strict=True)
+    widths = [high - low for low, high in spreads]
+    axes.barh(places, widths, left=lows, height=0.55, color="#D9D9D9", edgecolor="grey", label=labels[0])
+    axes.plot(
+        published, places, "D", mfc="white", mec="black", mew=1.2, markersize=7, linestyle="", label=labels[1]
+    )
+    first = True
+    for place, ends in zip(places, simulated, strict=True):
+        known = [end for end in ends if end is not None]
+        axes.plot(
+            known, [place] * len(known), "o-", color=PALETTE[0], markersize=5, linewidth=2,
+            label=labels[2] if first else None,
+        )  # fmt: skip
+        first = False
+    axes.axvline(1.0, color="black", linewidth=0.6)
+    axes.set_xscale("log")
+    axes.set_xlim(0.5 * min(lows), 2.0 * max(highs))
+    axes.set_yticks(places, list(names), fontsize=8)
+    axes.set_xlabel(label)
+    axes.set_title(title, loc="right", fontsize=10)
+    figure.legend(frameon=False, fontsize=8, loc="outside lower left", ncols=2)
     return figure
