@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cosim.papers import convsharevit, fat_unet, fatnet, rows_of
+from cosim.papers import convsharevit, fat_unet, fatnet, hu_bench, li_gupta, rows_of
 from cosim.papers._evidence import EVIDENCE, PRIMARY, at
 from cosim.papers._optics import images_on_plane, preset, same_conv
 
@@ -70,3 +70,19 @@ def test_attention_left_to_the_gpu_bounds_the_ratio() -> None:
     fast = convsharevit.speedups(replace(case, frame_s=1e-15), charged=True)
     assert all(a <= b for a, b in zip(charged, fast, strict=True))
     assert max(fast) < convsharevit.SPEEDUP
+
+
+def test_frames_of_table_2_by_hand() -> None:
+    """AlexNet has 368,928 pairs of channels, SRCNN 2 x 3 x 96; 288 pairs on 7 x 7 blocks are 6 frames a layer."""
+    pairs = 3 * 96 + 96 * 256 + 256 * 384 + 384 * 384 + 384 * 256
+    assert li_gupta.untiled_s(li_gupta.alexnet()) == pytest.approx(pairs * 0.5e-6)
+    assert li_gupta.untiled_s(li_gupta.srcnn(96)) == pytest.approx(2 * 3 * 96 * 0.5e-6)
+    assert li_gupta.channel_s(li_gupta.srcnn(96)) == pytest.approx(12 * 0.5e-6)
+
+
+def test_operations_of_a_joule_by_hand() -> None:
+    """2 x 2 pixels, 9 taps, one frame a second: 10 * 2 log2(2) * 2 log2(2) + 9 as transforms, 4 * 9 as windows."""
+    watts = hu_bench.bench_w()
+    assert hu_bench.fourier_ops_per_j(2, 2, 1, 1, 1.0) * watts == pytest.approx(49)
+    assert hu_bench.window_ops_per_j(2, 2, 1, 1, 1.0) * watts == pytest.approx(36)
+    assert hu_bench.tiles(28) == (1920 // 168) * (1080 // 168)
