@@ -259,6 +259,21 @@ def waveguide_laser_mw(
     return float(light_mw / wall_plug * 2.0**bits / (1.0 - 10.0 ** (-extinction_db / 10.0)))
 
 
+def optical_buffer(reuses: int, split: float, loss_db: float) -> tuple[float, float]:
+    """Laser power over that of a system without the buffer, and dynamic range, of light that is used again in a loop.
+
+    A junction sends the share ``split`` of the light to the computation and the rest round a delay line of
+    ``loss_db``; each round leaves q = (1 - l)(1 - split) of what the one before had. The last of ``reuses`` rounds
+    must still be seen, so range = q^-R and laser = range / ((R + 1) split). ReFOCUS (MICRO 2023), eq. 2 and 3, table 5.
+
+    Raises ``ValueError`` for a split that is not between 0 and 1.
+    """
+    if not 0.0 < split < 1.0:
+        raise ValueError(f"found a junction that splits off {split}, allowed between 0 and 1")
+    dynamic_range = ((1.0 - split) * 10.0 ** (-loss_db / 10.0)) ** -reuses
+    return float(dynamic_range / ((reuses + 1) * split)), float(dynamic_range)
+
+
 def matched_focal_length_m(values: float, pitch_m: float, wavelength_m: float) -> float:
     """Focal length at which input and mask of equal pitch match, f = N dx^2 / lambda."""
     return values * pitch_m**2 / wavelength_m

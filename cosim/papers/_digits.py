@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
-
-import numpy as np
-
-from cosim.noise.channels import PatternErrors
-from cosim.noise.formats import from_words, storage_format, to_words
-from cosim.noise.inject import Stream, inject
-from cosim.noise.schemes import scheme
 
 
 @cache
@@ -25,22 +17,27 @@ def accuracy(network: str) -> float:
 
 
 @cache
-def accuracy_with_errors(network: str, encoding: str, cell_error_rate: float, trials: int) -> float:
-    """Mean accuracy with half-precision weights in two-bit cells whose patterns 01 and 10 err at a rate.
+def accuracies_with_errors(
+    network: str, protections: tuple[str, ...], cell_error_rates: tuple[float, ...], trials: int
+) -> dict[tuple[str, float], float]:
+    """Mean accuracy over the error-free one for each protection and cell error rate.
 
-    ``encoding`` is a name of :data:`cosim.noise.schemes.SCHEMES`; errors persist from the write to every read.
+    Half-precision weights lie in two-bit cells whose patterns 01 and 10 err at the rate; what a protection stores
+    beside them errs too; errors persist from the write to every read. Raises as :func:`accuracy`.
     """
+    from cosim.noise.accuracy import Campaign, Runner
     from cosim.noise.networks import digits_network
 
-    fmt, coder = storage_format("fp16"), scheme(encoding)
-    channel = PatternErrors((0.0, cell_error_rate, cell_error_rate, 0.0))
-    found = []
-    for trial in range(trials):
-        net = digits_network(network)
-        for name, weight in net.stored_weights().items():
-            stored = weight.detach().numpy()
-            encoded = coder.encode(to_words(stored.astype(np.float16).ravel(), fmt), fmt, name)
-            hit = inject(encoded.words, fmt, [channel], Stream(trial, name))
-            stored[...] = from_words(coder.decode(replace(encoded, words=hit.words)), fmt, stored.shape)
-        found.append(net.accuracy())
-    return float(np.mean(found))
+    runner = Runner(digits_network(network), Campaign(protections, "pattern", cell_error_rates, trials))
+    points = runner.points(runner.run({}))
+    return {(point.protection, point.rate): point.summary.mean / runner.exact for point in points}
+
+
+def highest_equal(ratios: dict[tuple[str, float], float], protection: str, images: int = 450) -> float:
+    """Highest rate below which the mean never loses half an image or more; 0 where the lowest rate loses it."""
+    best = 0.0
+    for rate in sorted(rate for name, rate in ratios if name == protection):
+        if (1 - ratios[protection, rate]) * images >= 0.5:
+            return best
+        best = rate
+    return best

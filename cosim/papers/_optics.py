@@ -53,3 +53,20 @@ def frame_time_s(layers: LayerBatch, params: Params, tiling: str) -> float:
     estimate = MODEL.estimate(layers, params, plan)
     own = [stage for stage in estimate.stages if not stage.name.startswith("companion.")]
     return float(sum(np.sum(np.max(np.broadcast_arrays(*stage.resources.values()), axis=0)) for stage in own))
+
+
+def images_on_plane(layer: Layer, params: Params) -> int:
+    """Most images of a layer that share the frames one image needs in batch tiling."""
+    alone = frames(LayerBatch.from_layers([layer]), params, "batch")
+
+    def fits(images: int) -> bool:
+        return frames(LayerBatch.from_layers([layer.with_batch(images)]), params, "batch") == alone
+
+    high = 2
+    while fits(high):
+        high *= 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low

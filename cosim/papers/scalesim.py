@@ -1,4 +1,4 @@
-"""SCALE-Sim: total cycles of the layers of ResNet-50 and of a ViT-S block on arrays of 128 x 128 and 32 x 32.
+"""SCALE-Sim: total cycles of the layers of ResNet-50 and of a ViT-S block on square arrays of 16 to 256.
 
 Boundary: compute cycles with unlimited bandwidth, as the tool's estimating mode reports them; layers as its topology
 files give them (feature maps without padding), each distinct layer once.
@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cosim.mapping.folds import evaluate_gemm, reported_total_cycles
-from cosim.papers._figures import bars_figure
+from cosim.papers._evidence import ARTEFACT, at
+from cosim.papers._figures_hw import SIMULATED, pair_bars
 from cosim.papers.row import PaperRow, Scenario, exact
+from cosim.report.style import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+WHERE = at("compute report of release 3.0.0", ARTEFACT)
 SCENARIO = Scenario(
     title="Samajdar et al., SCALE-Sim, ISPASS 2020",
     machine="closed forms of the systolic array, defaults of the released tool",
@@ -62,17 +65,22 @@ def total_cycles(network: str, side: int, dataflow: str) -> float:
 def ROWS() -> list[PaperRow]:
     """A row for every network, array and dataflow."""
     return [
-        exact("scalesim", f"{network}, {side} x {side}, {dataflow}, total cycles", "report", float(cycles),
+        exact("scalesim", f"{network}, {side} x {side}, {dataflow}, total cycles", WHERE, float(cycles),
               total_cycles(network, side, dataflow), "cycles")
         for (network, side, dataflow), cycles in TOTALS.items()
     ]  # fmt: skip
 
 
 def figure(rows: list[PaperRow]) -> Figure:
-    """Cycles by dataflow as reported and as computed."""
-    series = {
-        "SCALE-Sim": [float(value) for value in TOTALS.values()],
-        "simulated": [row.simulated or 0.0 for row in rows],
-    }
-    names = [f"{network} {side} {flow}" for network, side, flow in TOTALS]
-    return bars_figure("SCALE-Sim totals", "cycles", names, series)
+    """Cycles by array and dataflow as reported and as computed, a panel for each network."""
+    found = dict(zip(TOTALS, (row.simulated for row in rows), strict=True))
+    result = new_figure(7.0, 3.4)
+    panels = result.subplots(1, 2, width_ratios=(2, 3))
+    for axes, network in zip(panels, LAYERS, strict=True):
+        keys = [key for key in TOTALS if key[0] == network]
+        names = [f"{side}\n{flow}" for _, side, flow in keys]
+        published = [TOTALS[key] / 1e3 for key in keys]
+        simulated = [(found[key] or 0.0) / 1e3 for key in keys]
+        pair_bars(axes, names, published, {SIMULATED: simulated}, "thousand cycles", slant=False)
+        axes.set_title(f"{network}, side of the array and dataflow", fontsize=9)
+    return result

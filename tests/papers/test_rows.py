@@ -111,8 +111,8 @@ def test_json_document_keeps_its_contract() -> None:
 
 
 def test_plot_and_notes(tmp_path: Path) -> None:
-    target = tmp_path / "hu.svg"
-    done = CliRunner().invoke(command, ["hu_bench", "--plot", str(target)])
+    target = tmp_path / "cycles.svg"
+    done = CliRunner().invoke(command, ["scalesim", "--plot", str(target)])
     assert done.exit_code == 0
     assert target.read_text(encoding="utf-8").startswith("<?xml")
     assert "assumptions" not in done.stdout
