@@ -16,6 +16,7 @@ from cosim.cli.exit_codes import INTERRUPTED, exit_code_of
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("cosim.cli.run", "Evaluate one workload on one machine."),
     "compare": ("cosim.cli.compare", "Several machines times several workloads in one table."),
+    "report": ("cosim.cli.report", "A report (HTML, Markdown, CSV) of what other commands wrote."),
     "efficiency": ("cosim.cli.efficiency", "Efficiency gap and waterline: where the time goes."),
     "sweep": ("cosim.cli.sweep", "A design space: resumable, in processes or on a cluster."),
     "pareto": ("cosim.cli.pareto", "The front of a finished sweep."),
