@@ -144,7 +144,7 @@ def show(comparison: Comparison, batch: int) -> None:
             continue
         figures = (render.si(row["latency_s"], "s"), render.si(row["energy_j"], "J"))
         table.add_row(row["machine"], row["workload"], *figures, f"{row['images_per_s']:.4g}", *ratios(row))
-    for row in comparison.means():
+    for row in comparison.means() if len(comparison.workloads) > 1 else ():
         label = f"geometric mean of {row['workloads']}"
         table.add_row(row["machine"], label, "", "", "", *ratios(row))
     console.print(table)

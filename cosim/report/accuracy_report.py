@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cosim.report.accuracy_figure import accuracy_axes
-from cosim.report.document import Block, Cell, Document, Section, Shown, TableView, Text, figure
+from cosim.report.document import HOVER, Block, Cell, Document, Section, Shown, TableView, Text, figure
 
 POINTS = ("protection", "rate", "mean", "low", "high", "quantile_5", "minimum", "loss_probability")
 HEAD = (
@@ -20,10 +20,10 @@ def accuracy_blocks(document: Mapping[str, Any], number: int = 0) -> tuple[Block
     import pandas as pd
 
     axis = "age [s]" if document["errors"] == "retention" else f"error rate ({document['errors']})"
-    name = f"accuracy-{number}" if number else "accuracy"
+    name = f"accuracy-over-rate-{number}" if number else "accuracy-over-rate"
     keys = [key for key in document["points"][0] if key not in ("losses",)]
     frame = pd.DataFrame([{key: row[key] for key in keys} for row in document["points"]])
-    blocks: list[Block] = [Text(summary(document))]
+    blocks: list[Block] = [Text(summary(document)), HOVER]
     if (frame["rate"] > 0).any():
         caption = (
             f"Accuracy of {document['model']} on {document['machine']} over the {axis.partition(' ')[0]} "

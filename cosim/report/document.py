@@ -84,10 +84,16 @@ class FigureView:
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; ``soft`` is for remarks."""
+    """A paragraph; ``soft`` is for remarks, ``on_page`` for those about the HTML page itself."""
 
     text: str
     soft: bool = False
+    on_page: bool = False
+
+
+HOVER = Text(
+    "Point at a mark, or focus a figure and use the arrow keys, for its values.", soft=True, on_page=True
+)
 
 
 @dataclass(frozen=True)
@@ -123,12 +129,21 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A report; ``tables`` are further CSV files that go with it, by name."""
+    """A report; ``tables`` are further CSV files that go with it, by name.
+
+    Raises ``ValueError`` where two sections or figures have one name: they are the targets of links.
+    """
 
     title: str
     subtitle: str
     sections: tuple[Section, ...]
     tables: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [*(section.id for section in self.sections), *(figure.id for figure in self.figures())]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{self.title}: sections or figures of one name: {', '.join(twice)}")
 
     def figures(self) -> Iterator[FigureView]:
         """Every figure in order."""
@@ -159,7 +174,10 @@ def csv_of(frame: pd.DataFrame) -> str:
 
 
 def svg_of(made: Figure) -> str:
-    """The SVG document of a figure, without a date."""
+    """The SVG document of a figure, without a date; ``savefig`` would draw it twice for the same bytes."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     stream = io.StringIO()
-    made.savefig(stream, format="svg", metadata={"Date": None})
+    canvas: Any = FigureCanvasSVG(made)
+    canvas.print_svg(stream, metadata={"Date": None})
     return stream.getvalue()

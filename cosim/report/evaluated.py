@@ -9,7 +9,18 @@ import pandas as pd
 from cosim.report import comparison_figures as draw
 from cosim.report import frames, tables
 from cosim.report import roofline_figures as rates
-from cosim.report.document import Block, Bullets, Code, Document, FigureView, Section, TableView, Text, figure
+from cosim.report.document import (
+    HOVER,
+    Block,
+    Bullets,
+    Code,
+    Document,
+    FigureView,
+    Section,
+    TableView,
+    Text,
+    figure,
+)
 from cosim.report.efficiency import gap_frame, kernels_row, layer_kernels, rectangles
 from cosim.report.layer_figures import latency_per_layer
 from cosim.report.published import published_blocks
@@ -28,7 +39,6 @@ TRUST = (
     "Figures measured by others or by running reference tools, against this program's. Rows marked as fitted name what "
     "was adjusted; all others are untuned."
 )
-HOVER = "Point at a mark, or focus a figure and use the arrow keys, for its values."
 
 
 def comparison_document(
@@ -63,7 +73,7 @@ def comparison_document(
     where: list[Block] = []
     if results:
         where += [Bullets(tuple(where_it_goes(result) for result in shown)), tables.where_table(results)]
-        where += [Text(HOVER, soft=True), *machine_figures(shown), gap_figure(results), *layer_figures(shown)]
+        where += [HOVER, *machine_figures(shown), gap_figure(results), *layer_figures(shown)]
     subtitle = (
         f"{len(machines)} machines, {len(comparison.workloads)} networks, against {comparison.baseline}"
     )
@@ -98,7 +108,7 @@ def run_document(
         )
     top.append(tables.totals_table(result))
     where: list[Block] = [
-        Text(HOVER, soft=True),
+        HOVER,
         *machine_figures([result]),
         gap_figure([result]),
         *layer_figures([result]),
@@ -125,11 +135,9 @@ def _optional(timelines: Mapping[str, FigureView] | None, accuracy: Sequence[Blo
 
 
 def _layers_section(layers: Sequence[TableView], results: Sequence[Outcome]) -> Section:
-    text = (
-        "Every heading sorts; the box keeps the rows that hold all its words. layers.csv holds every column."
-    )
     blocks: list[Block] = [
-        Text(text, soft=True),
+        Text("Every heading sorts; the box keeps the rows that hold all its words.", soft=True, on_page=True),
+        Text("layers.csv holds every column of every layer.", soft=True),
         *layers,
         *([tables.column_meanings(results)] if results else []),
     ]

@@ -19,7 +19,8 @@ def markdown(document: Document, folder: str = "figures", with_data: bool = True
 
 def _block(block: Block, folder: str, with_data: bool) -> Iterator[str]:
     if isinstance(block, Text):
-        yield _plain(block.text)
+        if not block.on_page:
+            yield _plain(block.text)
     elif isinstance(block, Bullets):
         if block.title:
             yield f"### {block.title}"

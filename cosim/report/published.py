@@ -61,7 +61,7 @@ def published_document(document: Mapping[str, Any] | None = None) -> Document:
     subtitle = f"{len(found['rows'])} figures of {len(found['results'])} publications"
     sections = (
         Section(
-            "published", "Published results", "Results", published_blocks(found), filter="e.g. fpga energy"
+            "results", "Published results", "Results", published_blocks(found), filter="e.g. fpga energy"
         ),
         Section(
             "scenarios",

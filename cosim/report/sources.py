@@ -14,6 +14,7 @@ from typing import Any
 
 from cosim.engine import compare, load_arch, load_workload
 from cosim.explore.intervals import ratio_intervals
+from cosim.hardware.load import Machine
 from cosim.report.accuracy_report import accuracy_blocks, accuracy_document
 from cosim.report.document import Block, Document
 from cosim.report.evaluated import comparison_document, run_document
@@ -135,7 +136,21 @@ def _runs(
 
 
 def _again(folder: Path, blocks: Sequence[Block]) -> Document:
-    """A comparison evaluated again, if everything it names is still what it was."""
+    """The report of a comparison that has been evaluated again."""
+    comparison, machines, inputs = evaluated_again(folder)
+    return comparison_document(
+        comparison,
+        [machine_view(machine) for machine in machines],
+        f"{', '.join(comparison.workloads)}, batch {inputs['batch']}",
+        accuracy=blocks,
+    )
+
+
+def evaluated_again(folder: Path) -> tuple[Comparison, list[Machine], dict[str, Any]]:
+    """(comparison, its machines, its inputs) of a folder that ``cosim compare`` wrote, evaluated again.
+
+    Raises :class:`OutputError` unless everything that it names, and every total, is still what it was.
+    """
     stored = read_json(folder / "comparison.json")
     inputs = _inputs(folder, stored)
     machines = [load_arch(ref) for ref in inputs["archs"]]
@@ -151,12 +166,7 @@ def _again(folder: Path, blocks: Sequence[Block]) -> Document:
         batched = [network.with_batch(inputs["batch"]) for network in networks]
         drawn = ratio_intervals(comparison, machines, batched, inputs["draws"], inputs["seed"])
         comparison = replace(comparison, uncertainty=drawn)
-    return comparison_document(
-        comparison,
-        [machine_view(machine) for machine in machines],
-        f"{', '.join(comparison.workloads)}, batch {inputs['batch']}",
-        accuracy=blocks,
-    )
+    return comparison, machines, inputs
 
 
 def _inputs(folder: Path, stored: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from cosim.explore.outputs import UNITS, label, readable
 from cosim.explore.space import TASK_POINTS
 from cosim.explore.store import done_tasks, query
 from cosim.report.document import (
+    HOVER,
     Block,
     Bullets,
     Cell,
@@ -54,7 +55,7 @@ def sweep_document(folder: Path) -> Document:
     ]
     sections = (
         Section("headline", "Headline", "Headline", tuple(top)),
-        Section("front", "The front", "Front", tuple(_front_blocks(front)), filter="e.g. os"),
+        Section("designs", "The front", "Front", tuple(_front_blocks(front)), filter="e.g. os"),
         Section("space", "The space", "Space", tuple(_space_blocks(manifest["space"]))),
         Section(
             "manifest",
@@ -88,6 +89,7 @@ def _summary(front: Front) -> str:
 
 
 def _front_blocks(front: Front) -> Iterator[Block]:
+    yield HOVER
     if len(front.objectives) > 1:
         first, second = (name.removeprefix("-") for name in front.objectives[:2])
         made = front_figure(front)

@@ -15,7 +15,7 @@ from cosim.cli.compare import command as compare_command
 from cosim.cli.report import command as report_command
 from cosim.cli.run import command as run_command
 from cosim.engine import evaluate
-from cosim.report.sources import document_of, kind_of
+from cosim.report.sources import document_of, evaluated_again, kind_of
 from cosim.results.files import OutputError, write_result
 from cosim.spec.locate import ROOT
 
@@ -226,7 +226,7 @@ def test_accuracy_joins_a_run_or_stands_alone(runs: dict[str, Path], tmp_path: P
     campaign = accuracy(tmp_path / "accuracy")
     joined = document_of([runs["systolic_128"], campaign])
     assert "accuracy" in {section.id for section in joined.sections}
-    assert "accuracy" in {figure.id for figure in joined.figures()}
+    assert "accuracy-over-rate" in {figure.id for figure in joined.figures()}
     alone = document_of([campaign])
     (figure,) = alone.figures()
     assert figure.data.count("\n") == 5
@@ -296,6 +296,19 @@ def test_usage_and_foreign_folders(runs: dict[str, Path], tmp_path: Path) -> Non
         invoke(report_command, runs["gpu_t4"], "--out", tmp_path / "two", "--format", "md") for _ in "ab"
     ]
     assert [done.exit_code for done in twice] == [0, 0]
+
+
+def test_the_committed_report_is_of_today_and_small() -> None:
+    """`make reports` writes it again."""
+    folder = ROOT / "reports" / "machines"
+    comparison, _, _ = evaluated_again(folder)
+    document = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    for before, row in zip(document["rows"], comparison.rows(), strict=True):
+        for name in ("speedup_low", "speedup_high", "energy_ratio_low", "energy_ratio_high"):
+            assert row[name] == (
+                before[name] if before[name] is None else pytest.approx(before[name], rel=1e-6)
+            )
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 2_000_000
 
 
 def test_a_folder_that_was_reported_takes_the_same_run_again(tmp_path: Path) -> None:

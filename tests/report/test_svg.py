@@ -111,3 +111,10 @@ def test_saved_figures_are_byte_stable(tmp_path: Path) -> None:
         figure.subplots().plot([0, 1], [0, 1])
         save(figure, tmp_path / f"{name}.svg")
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_one_drawing_gives_the_bytes_of_a_saved_file(tmp_path: Path) -> None:
+    figure = new_figure(3.0, 2.0)
+    figure.subplots().plot([0, 1], [0, 1])
+    save(figure, tmp_path / "saved.svg")
+    assert svg_of(figure) == (tmp_path / "saved.svg").read_text(encoding="utf-8")
