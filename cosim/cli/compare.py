@@ -160,10 +160,11 @@ def show_intervals(comparison: Comparison) -> None:
     drawn = comparison.uncertainty
     if drawn is None:
         return
-    click.echo(
-        f"in brackets: 5 % to 95 % of {drawn.draws:,} draws (seed {drawn.seed}) of the parameters with a range; a "
-        "stated value may lie outside"
-    )
+    if drawn.ratios:
+        click.echo(
+            f"in brackets: 5 % to 95 % of {drawn.draws:,} draws (seed {drawn.seed}) of the parameters with a range; "
+            "a stated value may lie outside"
+        )
     for machine, reason in drawn.without.items():
         click.echo(f"{machine} has no interval: {reason}")
     for machine, lost in drawn.left_out.items():

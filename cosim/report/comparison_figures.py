@@ -8,6 +8,7 @@ import numpy as np
 
 from cosim.report.marks import Marks, add_box
 from cosim.report.style import HATCHES, PALETTE, colours, log_axis
+from cosim.results.text import si
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +81,7 @@ def _hatch(number: int) -> str:
 
 def energy_stack(frame: pd.DataFrame, axes: Axes, marks: Marks | None = None) -> Axes:
     """Shares of the energy by component, one bar a machine; ``frame``: machine, component, energy_j, share."""
-    totals = {machine: f"{joules:.3g} J" for machine, joules in _totals(frame, "energy_j").items()}
+    totals = {machine: si(joules, "J") for machine, joules in _totals(frame, "energy_j").items()}
     _stack(frame, "component", totals, axes, marks)
     axes.set_xlabel("share of the energy")
     return axes
@@ -88,7 +89,7 @@ def energy_stack(frame: pd.DataFrame, axes: Axes, marks: Marks | None = None) ->
 
 def time_stack(frame: pd.DataFrame, axes: Axes, marks: Marks | None = None) -> Axes:
     """Shares of the time by what bounds the layers, one bar a machine; ``frame``: machine, bound, latency_s, share."""
-    totals = {machine: f"{seconds:.3g} s" for machine, seconds in _totals(frame, "latency_s").items()}
+    totals = {machine: si(seconds, "s") for machine, seconds in _totals(frame, "latency_s").items()}
     _stack(frame, "bound", totals, axes, marks)
     axes.set_xlabel("share of the time")
     return axes

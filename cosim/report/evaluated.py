@@ -28,6 +28,7 @@ from cosim.report.views import MachineView
 from cosim.report.words import headline, how_intervals, where_it_goes
 from cosim.results.comparison import Comparison
 from cosim.results.files import all_layers_csv
+from cosim.results.intervals import Uncertainty
 from cosim.results.outcome import Outcome
 from cosim.results.text import better_or_worse, si
 
@@ -83,7 +84,7 @@ def comparison_document(
         *_optional(timelines, accuracy),
         _layers_section([tables.layer_table(group) for group in by_network if group], results),
         _trust_section(machines, validation),
-        *_closing_sections(machines, results),
+        *_closing_sections(machines, results, comparison.uncertainty),
     ]
     return Document(title, subtitle, tuple(sections), {"layers.csv": all_layers_csv(results)})
 
@@ -159,13 +160,15 @@ def _trust_section(machines: Sequence[MachineView], validation: TableView | None
     )
 
 
-def _closing_sections(machines: Sequence[MachineView], results: Sequence[Outcome]) -> Iterator[Section]:
+def _closing_sections(
+    machines: Sequence[MachineView], results: Sequence[Outcome], drawn: Uncertainty | None = None
+) -> Iterator[Section]:
     yield Section("coverage", "Coverage", "Coverage", (tables.coverage_table(results),))
     yield Section(
         "limits",
         "Assumptions and limits",
         "Limits",
-        (Text(LIMITS), *(Bullets(machine.leaves_out, machine.name) for machine in machines)),
+        (Text(LIMITS), *_limits(machines)),
     )
     sources = {key: text for machine in machines for key, text in machine.bibliography.items()}
     yield Section(
@@ -181,8 +184,17 @@ def _closing_sections(machines: Sequence[MachineView], results: Sequence[Outcome
         "manifest",
         "Manifest",
         "Manifest",
-        (Code("What was evaluated (JSON)", tables.manifest_text(results)),),
+        (Code("What was evaluated (JSON)", tables.manifest_text(results, drawn)),),
     )
+
+
+def _limits(machines: Sequence[MachineView]) -> Iterator[Bullets]:
+    """What each model leaves out; machines of one model share a list."""
+    named: dict[tuple[str, ...], list[str]] = {}
+    for machine in machines:
+        named.setdefault(machine.leaves_out, []).append(machine.name)
+    for texts, names in named.items():
+        yield Bullets(texts, ", ".join(names))
 
 
 def _shown(comparison: Comparison) -> list[Outcome]:

@@ -12,6 +12,7 @@ from cosim.ir.columns import COLUMNS
 from cosim.report.document import Cell, Shown, TableView
 from cosim.report.views import MachineView
 from cosim.results.comparison import Comparison
+from cosim.results.intervals import Uncertainty
 from cosim.results.outcome import Outcome, shares_of
 from cosim.results.text import heading, si, times_between
 
@@ -176,9 +177,11 @@ def not_validated(machines: Sequence[MachineView]) -> str:
     return f"Not held against measurements of layers or networks: {', '.join(missing)}." if missing else ""
 
 
-def manifest_text(results: Sequence[Outcome]) -> str:
-    """Manifests as JSON."""
-    named = {f"{r.machine} / {r.workload.name}": dict(r.manifest) for r in results}
+def manifest_text(results: Sequence[Outcome], uncertainty: Uncertainty | None = None) -> str:
+    """Manifests as JSON, with the draws behind the intervals if there are any."""
+    named: dict[str, Any] = {f"{r.machine} / {r.workload.name}": dict(r.manifest) for r in results}
+    if uncertainty is not None:
+        named = {"uncertainty": uncertainty.to_json(), **named}
     return json.dumps(named if len(named) > 1 else next(iter(named.values()), {}), indent=1)
 
 

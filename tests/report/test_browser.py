@@ -64,7 +64,10 @@ def test_numbers_with_groups_sort_as_numbers_and_gaps_come_last(opened: Browser)
     shares = opened.run(column(table, 6))
     gaps = [index for index, text in enumerate(shares) if text == "-"]
     assert gaps == list(range(len(shares) - len(gaps), len(shares)))
-    assert gaps
+    heading(opened, table, 6)
+    falling = opened.run(column(table, 6))
+    assert falling[len(shares) - len(gaps) :] == ["-"] * len(gaps)
+    assert float(falling[0]) == max(float(text) for text in shares if text != "-")
 
 
 def test_headings_are_reached_and_used_by_keyboard(opened: Browser) -> None:
