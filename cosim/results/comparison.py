@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cosim.ir.columns import Column
 from cosim.results.intervals import Interval, RatioIntervals, Uncertainty
-from cosim.results.notebook import comparison_html
+from cosim.results.notebook import comparison_block
 from cosim.results.outcome import Outcome, Ratio, ratio
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Comparison:
         return pd.DataFrame(self.rows())
 
     def _repr_html_(self) -> str:
-        return comparison_html(self)
+        return comparison_block(self)
 
 
 def _ratio_columns(

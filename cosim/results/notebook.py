@@ -20,7 +20,7 @@ _NUMBER = "padding:0 .5em;text-align:right;font-variant-numeric:tabular-nums;whi
 _WORDS = "padding:0 .5em;text-align:left"
 
 
-def result_html(result: Outcome) -> str:
+def result_block(result: Outcome) -> str:
     """Totals, bars of time and energy, coverage; the layer table folds away."""
     totals = result.totals()
     head = (
@@ -51,7 +51,7 @@ def result_html(result: Outcome) -> str:
     return "<div>" + "".join(lines) + "</div>"
 
 
-def comparison_html(comparison: Comparison) -> str:
+def comparison_block(comparison: Comparison) -> str:
     """The table with speed-ups as bars, geometric means, and what could not be run."""
     names = [
         "machine",

@@ -14,7 +14,7 @@ from cosim.components.estimate import CostTable
 from cosim.components.params import ParameterRow
 from cosim.ir.columns import COLUMNS
 from cosim.ir.workload import Workload
-from cosim.results.notebook import result_html
+from cosim.results.notebook import result_block
 from cosim.results.outcome import Ratio, Roof, ratio
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Result:
         return pd.DataFrame(self.layers)
 
     def _repr_html_(self) -> str:
-        return result_html(self)
+        return result_block(self)
 
 
 def shape_text(layer: Any) -> str:

@@ -14,7 +14,7 @@ from cosim.components.params import ParameterRow
 from cosim.ir.columns import COLUMNS
 from cosim.ir.workload import CoverageReport, OperatorCoverage
 from cosim.results.files import FILES, OutputError
-from cosim.results.notebook import result_html
+from cosim.results.notebook import result_block
 from cosim.results.outcome import Ratio, Roof
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class StoredResult:
         return pd.DataFrame(self.layers)
 
     def _repr_html_(self) -> str:
-        return result_html(self)
+        return result_block(self)
 
 
 def read_result(folder: Path) -> StoredResult:
