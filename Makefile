@@ -47,11 +47,13 @@ pytest:
 workloads: setup
 	$(BIN)/python -m cosim.frontends.regenerate
 
-# The committed comparison of all kinds of machine.
+# The committed comparison of all kinds of machine. Published results are in reports/published.json, which
+# `python -m cosim.checks.published` rewrites.
 reports: $(VENV)/.base
 	rm -rf reports/machines
 	$(BIN)/cosim compare optical4f systolic_128 systolic_mlc_sttram cpu_zen4 \
-	  -w vit -w convsharevit -w resnet50 -w vgg16 -w mobilenet_v2 --baseline gpu_rtx3090 --out reports/machines
+	  -w vit -w convsharevit -w resnet50 -w vgg16 -w mobilenet_v2 --baseline gpu_rtx3090 \
+	  --out reports/machines --format html,md
 
 # Pages written from the source, and the outputs shown in README and docs.
 docs: setup

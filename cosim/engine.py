@@ -24,6 +24,7 @@ from cosim.mapping.feasibility import InfeasibleError, violations
 from cosim.mapping.mapping_file import load_mapping
 from cosim.mapping.plan import MappingDoc, MappingError, Plan, make_plan
 from cosim.results.comparison import Comparison
+from cosim.results.outcome import Roof
 from cosim.results.result import PJ_PER_J, Result
 from cosim.spec.hashing import canonical_hash
 from cosim.spec.locate import find_document
@@ -178,8 +179,18 @@ def _evaluate_one(
         cycle=machine.model.cycle,
         bytes_=executed_bytes(machine.model, layers, machine.params),
         parameters=machine.parameters,
+        roof=roof_of(machine),
         leaves_out=machine.model.leaves_out,
         baseline=baseline,
+    )
+
+
+def roof_of(machine: Machine) -> Roof:
+    """Peak rate and outer bandwidth of a machine, the best over its points if it has several."""
+    bandwidth = machine.model.bandwidth_bytes_per_s(machine.params)
+    return Roof(
+        peak_macs_per_s=float(np.max(machine.model.peak_macs_per_s(machine.params))),
+        bandwidth_bytes_per_s=None if bandwidth is None else float(np.max(bandwidth)),
     )
 
 

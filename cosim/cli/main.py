@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Event simulation: timelines, several images, machines that share a memory.",
     ),
     "compare": ("cosim.cli.compare", "Several machines times several workloads in one table."),
+    "report": ("cosim.cli.report", "A report (HTML, Markdown, CSV) of what other commands wrote."),
     "efficiency": ("cosim.cli.efficiency", "Efficiency gap and waterline: where the time goes."),
     "sweep": ("cosim.cli.sweep", "A design space: resumable, in processes or on a cluster."),
     "pareto": ("cosim.cli.pareto", "The front of a finished sweep."),

@@ -8,31 +8,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from cosim.results.text import better_or_worse
+from cosim.results.text import si as si
+
 if TYPE_CHECKING:
     from cosim.results.result import Result
-
-_PREFIXES: tuple[tuple[float, str], ...] = (
-    (1e18, "E"),
-    (1e15, "P"),
-    (1e12, "T"),
-    (1e9, "G"),
-    (1e6, "M"),
-    (1e3, "k"),
-    (1.0, ""),
-    (1e-3, "m"),
-)
-_PREFIXES += ((1e-6, "u"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"))
-
-
-def si(value: float, unit: str) -> str:
-    """Three significant digits with an SI prefix: ``1.23 ms``."""
-    if value == 0:
-        return f"0 {unit}"
-    magnitude = abs(value)
-    for scale, prefix in _PREFIXES:
-        if magnitude >= scale * 0.9995:
-            return f"{value / scale:.3g} {prefix}{unit}"
-    return f"{value:.3g} {unit}"
 
 
 def console(width: int | None = None) -> Console:
@@ -111,12 +91,9 @@ def speedup_line(result: Result) -> str | None:
     if ratios is None or result.baseline is None:
         return None
 
-    def word(value: float, better: str, worse: str) -> str:
-        return f"{value:.3g}x {better}" if value >= 1 else f"{1 / value:.3g}x {worse}"
-
     return (
         f"against {ratios.baseline} ({si(result.baseline.latency_s, 's')}, {si(result.baseline.energy_j, 'J')}): "
-        f"{word(ratios.speedup, 'faster', 'slower')}, "
-        f"{word(ratios.energy_ratio, 'less energy', 'more energy')}, "
-        f"EDP {word(ratios.edp_ratio, 'lower', 'higher')}"
+        f"{better_or_worse(ratios.speedup, 'faster', 'slower')}, "
+        f"{better_or_worse(ratios.energy_ratio, 'less energy', 'more energy')}, "
+        f"EDP {better_or_worse(ratios.edp_ratio, 'lower', 'higher')}"
     )

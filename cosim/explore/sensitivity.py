@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from cosim.explore.space import sobol_points
 from cosim.explore.uncertain import METRICS, Question, Uncertain
 from cosim.results.files import OutputError
+from cosim.results.intervals import Interval, interval
 
-INTERVAL = (0.05, 0.95)
 QUARTER = 0.25
 SCAN_POINTS = 257
 REFINEMENTS = 3
@@ -41,20 +41,6 @@ class Swing:
         """Larger over smaller result."""
         low, high = sorted((self.at_low, self.at_high))
         return high / low
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Median and 5 % and 95 % quantiles over all draws; ``wins`` is the share of draws above 1."""
-
-    low: float
-    median: float
-    high: float
-    wins: float
-
-    def to_json(self) -> dict[str, float]:
-        """Plain form."""
-        return {"p05": self.low, "median": self.median, "p95": self.high, "share_above_1": self.wins}
 
 
 @dataclass(frozen=True)
@@ -108,12 +94,6 @@ def sample(question: Question, points: int, seed: int) -> Sample:
     if not fine.any():
         raise OutputError("no draw of the parameters can run the network")
     return Sample(shares[fine], {metric: a[fine] for metric, a in answers.items()}, int((~fine).sum()))
-
-
-def interval(answers: Column) -> Interval:
-    """Quantiles of the answers."""
-    low, median, high = (float(q) for q in np.quantile(answers, (INTERVAL[0], 0.5, INTERVAL[1])))
-    return Interval(low, median, high, float((answers > 1).mean()))
 
 
 def decisions(question: Question, drawn: Sample) -> list[Decision]:

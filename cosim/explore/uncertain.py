@@ -105,10 +105,15 @@ class Question:
     def answer(self, draws: Mapping[str, Column], count: int, metric: str | None = None) -> Column:
         """The answer for ``count`` draws; ``draws`` maps names of parameters to columns, the rest stay as they are."""
         chosen = metric or self.metric
-        own = _cost_of(chosen, *self.side.cost(self._columns(draws, True), count))
-        if self.other is None:
-            return own
-        return np.asarray(_cost_of(chosen, *self.other.cost(self._columns(draws, False), count)) / own)
+        costs = [_cost_of(chosen, *cost) for cost in self.costs(draws, count)]
+        return np.asarray(costs[1] / costs[0]) if self.other is not None else costs[0]
+
+    def costs(self, draws: Mapping[str, Column], count: int) -> list[tuple[Column, Column]]:
+        """(seconds, joules) of the machine, then of the baseline if there is one, each of shape (count,)."""
+        found = [self.side.cost(self._columns(draws, True), count)]
+        if self.other is not None:
+            found.append(self.other.cost(self._columns(draws, False), count))
+        return found
 
     def _columns(self, draws: Mapping[str, Column], machine: bool) -> dict[str, Column]:
         found = {}

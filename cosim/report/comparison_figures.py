@@ -1,4 +1,4 @@
-"""Figures that set machines side by side: roofline, energy stacks, speed-ups, efficiency gap, waterline, heat map."""
+"""Figures that set machines side by side: speed-ups, stacks of time and energy, utilisation, memory traffic."""
 
 from __future__ import annotations
 
@@ -6,216 +6,197 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cosim.report.style import PALETTE, colours
+from cosim.report.marks import Marks, add_box
+from cosim.report.style import HATCHES, PALETTE, colours, log_axis
+from cosim.results.text import si
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-SMALL = 0.02
+OTHER = "other"
+OTHER_COLOUR = "#BBBBBB"
+# Width of a letter at the size of the labels inside bars, as a share of the bar of a figure 9 inches wide.
+LETTER = 0.011
+HATCH_WIDTH = 0.5
 
 
-def roofline(layers: pd.DataFrame, roofs: pd.DataFrame, axes: Axes) -> Axes:
-    """Layers as points under every machine's roof.
+def speedup_bars(frame: pd.DataFrame, baseline: str, axes: Axes, marks: Marks | None = None) -> Axes:
+    """Speed-up over the baseline per workload and as geometric mean: bars from the tie at 1, up or down.
 
-    ``layers``: machine, intensity_macs_per_byte, macs_per_s. ``roofs``: machine, peak_macs_per_s,
-    bandwidth_bytes_per_s (not-a-number for a machine without an outer memory).
-    """
-    palette = colours(list(roofs["machine"]))
-    used = layers[layers["macs_per_s"] > 0]
-    low = min(0.1, float(used["intensity_macs_per_byte"].min()) / 2) if len(used) else 0.1
-    high = max(1e3, float(used["intensity_macs_per_byte"].max()) * 2) if len(used) else 1e3
-    x = np.geomspace(low, high, 200)
-    for row in roofs.to_dict("records"):
-        machine, bandwidth = str(row["machine"]), float(row["bandwidth_bytes_per_s"])
-        roof = np.full_like(x, float(row["peak_macs_per_s"]))
-        if np.isfinite(bandwidth):
-            roof = np.minimum(roof, x * bandwidth)
-        axes.plot(x, roof, color=palette[machine], linewidth=1.4, label=machine)
-        own = used[used["machine"] == machine]
-        axes.scatter(
-            own["intensity_macs_per_byte"],
-            own["macs_per_s"],
-            s=9,
-            color=palette[machine],
-            alpha=0.6,
-            linewidths=0,
-        )
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlabel("arithmetic intensity [MAC/byte]")
-    axes.set_ylabel("rate [MAC/s]")
-    axes.legend(frameon=False, fontsize=7, loc="lower right")
-    return axes
-
-
-def energy_stack(frame: pd.DataFrame, axes: Axes) -> Axes:
-    """Shares of the energy by component, one bar a machine; ``frame``: machine, component, energy_j."""
-    totals = frame.groupby("machine", sort=False)["energy_j"].sum()
-    share = frame.assign(share=frame["energy_j"] / frame["machine"].map(totals))
-    small = share.groupby("component")["share"].max() < SMALL
-    share["component"] = share["component"].where(~share["component"].map(small), "other")
-    table = share.pivot_table(index="machine", columns="component", values="share", aggfunc="sum", sort=False)
-    table = table.loc[list(totals.index)].fillna(0.0)
-    names = [c for c in table.columns if c != "other"] + (["other"] if "other" in table.columns else [])
-    palette = colours(names)
-    hatches = ("", "///", "...", "xxx")
-    left = np.zeros(len(table))
-    labels = [f"{machine}\n{totals[machine]:.3g} J" for machine in table.index]
-    for number, name in enumerate(names):
-        axes.barh(
-            labels,
-            table[name],
-            left=left,
-            color="#BBBBBB" if name == "other" else palette[name],
-            hatch=hatches[number // len(PALETTE) % len(hatches)],
-            edgecolor="white",
-            linewidth=0.4,
-            label=name,
-        )
-        left = left + table[name].to_numpy()
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("share of the energy")
-    axes.legend(frameon=False, fontsize=7, ncols=1, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return axes
-
-
-def speedup_bars(frame: pd.DataFrame, baseline: str, axes: Axes) -> Axes:
-    """Speed-up over the baseline per workload and as geometric mean.
-
-    ``frame``: machine, workload, speedup and optionally low, high (an uncertainty interval).
+    ``frame``: machine, workload, speedup and optionally low, high (an interval, drawn as a line; the stated
+    value may lie outside it).
     """
     workloads = list(dict.fromkeys(frame["workload"]))
     machines = list(dict.fromkeys(frame["machine"]))
     palette = colours(machines)
     width = 0.8 / len(machines)
+    place = {
+        (machine, workload): column + (row - (len(machines) - 1) / 2) * width
+        for row, machine in enumerate(machines)
+        for column, workload in enumerate(workloads)
+    }
+    lowest, highest = (float(f(frame[["speedup", "low", "high"]].stack())) for f in (np.min, np.max))
+    log_axis(axes, "y", max(highest, 1.0) / min(lowest, 1.0))
     for number, machine in enumerate(machines):
-        own = frame[frame["machine"] == machine].set_index("workload").reindex(workloads)
-        position = np.arange(len(workloads)) + (number - (len(machines) - 1) / 2) * width
-        error = None
-        if "low" in own and own["low"].notna().any():
-            error = np.vstack([own["speedup"] - own["low"], own["high"] - own["speedup"]])
-        axes.bar(position, own["speedup"], width, yerr=error, color=palette[machine], label=machine)
-    axes.axhline(1.0, color="black", linewidth=0.8)
-    axes.set_yscale("log")
-    axes.set_xticks(np.arange(len(workloads)), workloads, rotation=20, ha="right")
-    axes.set_ylabel(f"speed-up over {baseline}")
-    axes.legend(frameon=False, fontsize=7)
-    return axes
-
-
-def efficiency_gap(frame: pd.DataFrame, axes: Axes) -> Axes:
-    """Ideal, roofline and actual time of every network (Lavin, arXiv 2404.03617), machines in groups.
-
-    ``frame``: network, ideal_s (operations at peak), roofline_s (with bytes), actual_s and, for several
-    machines, machine. Left of the tick the gap is the network's (low intensity), right of it the kernels'; on the
-    logarithmic axis the length of a bar is the logarithm of 1 / efficiency, which is printed behind it.
-    """
-    rows = frame.to_dict("records")
-    several = "machine" in frame and frame["machine"].nunique() > 1
-    labels = [f"{r['network']}, {r['machine']}" if several else str(r["network"]) for r in rows]
-    parts = (
-        ("ideal_s", "roofline_s", 5, "intensity of the network"),
-        ("roofline_s", "actual_s", 0, "kernels"),
-    )
-    for index, row in enumerate(rows):
-        for left, right, colour, name in parts:
-            axes.plot(
-                [row[left], row[right]],
-                [index, index],
-                color=PALETTE[colour],
-                linewidth=5,
-                solid_capstyle="butt",
-                label=name if index == 0 else None,
-            )
-        axes.plot(
-            [row["roofline_s"]],
-            [index],
-            marker="|",
-            markersize=14,
-            color=PALETTE[3],
-            markeredgewidth=2,
-            linestyle="",
-            label="roofline" if index == 0 else None,
+        own = frame[frame["machine"] == machine]
+        axes.bar(
+            [place[machine, workload] for workload in own["workload"]],
+            own["speedup"] - 1.0,
+            width,
+            bottom=1.0,
+            color=palette[machine],
+            hatch=_hatch(number),
+            edgecolor="#FFFFFF",
+            linewidth=HATCH_WIDTH,
+            label=machine,
         )
-        text = f" {row['ideal_s'] / row['actual_s']:.0%}"
-        axes.annotate(text, (max(row["actual_s"], row["roofline_s"]), index), va="center", fontsize=8)
-    axes.set_yticks(range(len(rows)), labels)
-    axes.set_xscale("log")
-    axes.margins(x=0.1)
+    for index, row in enumerate(frame.to_dict("records")):
+        middle = place[row["machine"], row["workload"]]
+        ends = sorted((1.0, row["speedup"]))
+        if "low" in frame and np.isfinite(row["low"]):
+            axes.plot(
+                [middle] * 2,
+                [row["low"], row["high"]],
+                color="#000000",
+                linewidth=1.1,
+                marker="_",
+                markersize=4,
+            )
+            ends = [min(ends[0], row["low"]), max(ends[1], row["high"])]
+        add_box(marks, index, middle - width / 2, ends[0], middle + width / 2, ends[1])
+    axes.axhline(1.0, color="#000000", linewidth=0.8)
+    if workloads[-1] == "geometric mean" and len(workloads) > 1:
+        axes.axvline(len(workloads) - 1.5, color="#999999", linewidth=0.8, linestyle=":")
+    axes.set_xticks(np.arange(len(workloads)), workloads, rotation=12 if len(workloads) > 4 else 0)
+    axes.set_xlim(-0.5, len(workloads) - 0.5)
+    axes.set_ylabel(f"speed-up over {baseline}")
+    axes.legend(frameon=False, fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return axes
+
+
+def _hatch(number: int) -> str:
+    return HATCHES[number % len(HATCHES)]
+
+
+def energy_stack(frame: pd.DataFrame, axes: Axes, marks: Marks | None = None) -> Axes:
+    """Shares of the energy by component, one bar a machine; ``frame``: machine, component, energy_j, share."""
+    totals = {machine: si(joules, "J") for machine, joules in _totals(frame, "energy_j").items()}
+    _stack(frame, "component", totals, axes, marks)
+    axes.set_xlabel("share of the energy")
+    return axes
+
+
+def time_stack(frame: pd.DataFrame, axes: Axes, marks: Marks | None = None) -> Axes:
+    """Shares of the time by what bounds the layers, one bar a machine; ``frame``: machine, bound, latency_s, share."""
+    totals = {machine: si(seconds, "s") for machine, seconds in _totals(frame, "latency_s").items()}
+    _stack(frame, "bound", totals, axes, marks)
+    axes.set_xlabel("share of the time")
+    return axes
+
+
+def _totals(frame: pd.DataFrame, value: str) -> dict[str, float]:
+    return {str(m): float(total) for m, total in frame.groupby("machine", sort=False)[value].sum().items()}
+
+
+def _stack(frame: pd.DataFrame, part: str, totals: dict[str, str], axes: Axes, marks: Marks | None) -> None:
+    """Bars of ``share`` in the order of the rows; parts are told apart by colour, hatching and, if wide, their name."""
+    machines = list(dict.fromkeys(frame["machine"]))
+    names = [name for name in dict.fromkeys(frame[part]) if name != OTHER]
+    palette = {**colours(names), OTHER: OTHER_COLOUR}
+    hatch = {name: _hatch(number // len(PALETTE)) for number, name in enumerate(names)} | {OTHER: ""}
+    left = dict.fromkeys(machines, 0.0)
+    labelled: set[str] = set()
+    for index, row in enumerate(frame.to_dict("records")):
+        machine, name, share = str(row["machine"]), str(row[part]), float(row["share"])
+        place, start = machines.index(machine), left[machine]
+        axes.barh(
+            place,
+            share,
+            left=start,
+            color=palette[name],
+            hatch=hatch[name],
+            edgecolor="#FFFFFF",
+            linewidth=HATCH_WIDTH,
+            label=None if name in labelled else name,
+        )
+        labelled.add(name)
+        add_box(marks, index, start, place - 0.4, start + share, place + 0.4)
+        if (len(name) + 1) * LETTER < share:
+            axes.text(
+                start + share / 2,
+                place,
+                f"{name}\n{share:.0%}",
+                ha="center",
+                va="center",
+                fontsize=7,
+                bbox={"facecolor": "#FFFFFF", "edgecolor": "none", "alpha": 0.85, "pad": 1.2},
+            )
+        left[machine] = start + share
+    axes.set_yticks(range(len(machines)), [f"{machine}\n{totals[machine]}" for machine in machines])
     axes.invert_yaxis()
-    axes.set_xlabel(
-        "time [s], from operations at the peak rate to the model's; number: computational efficiency"
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter("{x:.0%}")
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    shown = [*(name for name in handles if name != OTHER), *([OTHER] if OTHER in handles else [])]
+    axes.legend(
+        [handles[name] for name in shown],
+        shown,
+        frameon=False,
+        fontsize=7.5,
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
     )
-    axes.legend(frameon=False, fontsize=7, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    return axes
 
 
-def waterline(frame: pd.DataFrame, ridge_macs_per_byte: float, axes: Axes) -> Axes:
-    """Kernels as rectangles of width bytes and height intensity, with the water at the ridge.
-
-    ``frame``: bytes, macs, in execution order (Lavin, arXiv 2404.03617). Axes are linear, so the area of a
-    rectangle is its MACs and the area under max(intensity, ridge) the time of a perfectly overlapped sequence
-    times the peak rate. Rectangles above six times the ridge are cut, with their share of the MACs said.
-    """
-    rows = frame[frame["bytes"] > 0]
-    width = rows["bytes"].to_numpy() / 1e6
-    height = (rows["macs"] / rows["bytes"]).to_numpy()
-    edges = np.concatenate([[0.0], np.cumsum(width)])
-    top = max(6.0 * ridge_macs_per_byte, 1e-9)
-    # One outline for all rectangles: hundreds of separate ones would be most of a report's size.
-    axes.stairs(
-        np.maximum(height, ridge_macs_per_byte),
-        edges,
-        baseline=height,
-        fill=True,
-        color=PALETTE[5],
-        alpha=0.45,
-        label="water",
-    )
-    axes.stairs(np.minimum(height, top), edges, fill=True, color=PALETTE[0])
-    axes.axhline(ridge_macs_per_byte, color=PALETTE[3], linewidth=1.2)
-    work = float(rows["macs"].sum())
-    best = work / float((rows["bytes"] * np.maximum(height, ridge_macs_per_byte)).sum()) if work else 0.0
-    cut = float(rows["macs"].to_numpy()[height > top].sum()) / work if work else 0.0
-    text = f"ridge {ridge_macs_per_byte:.3g} MAC/byte, attainable efficiency {best:.1%}"
-    text += f", {cut:.0%} of the MACs in rectangles that are cut" if cut else ""
-    axes.set_title(text, fontsize=8, loc="left")
-    axes.set_ylim(0, min(top, 1.05 * max(float(height.max(initial=0.0)), 1.2 * ridge_macs_per_byte)))
-    axes.set_xlabel("bytes moved, cumulative [MB]")
-    axes.set_ylabel("intensity [MAC/byte]")
-    return axes
-
-
-def utilization_map(frame: pd.DataFrame, axes: Axes) -> Axes:
+def utilization_map(frame: pd.DataFrame, axes: Axes, marks: Marks | None = None) -> Axes:
     """Utilisation of MAC layers, machines down, layers across; ``frame``: machine, layer, utilization."""
+    from matplotlib.ticker import MaxNLocator
+
     machines = list(dict.fromkeys(frame["machine"]))
     table = frame.pivot_table(index="machine", columns="layer", values="utilization", sort=False).loc[
         machines
     ]
     image = axes.imshow(
-        table.to_numpy(), aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest"
+        100 * table.to_numpy(), aspect="auto", cmap="cividis", vmin=0, vmax=100, interpolation="nearest"
     )
+    for index, row in enumerate(frame.to_dict("records")):
+        place = machines.index(row["machine"])
+        add_box(marks, index, row["layer"] - 0.5, place - 0.5, row["layer"] + 0.5, place + 0.5)
     axes.set_yticks(range(len(machines)), machines)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("layers with multiply-accumulates, in execution order")
-    bar = axes.figure.colorbar(image, ax=axes, fraction=0.03)
-    bar.set_label("utilisation")
+    if axes.figure is not None:
+        axes.figure.colorbar(image, ax=axes, fraction=0.03).set_label("utilisation [%]")
     return axes
 
 
-def traffic_by_level(frame: pd.DataFrame, axes: Axes) -> Axes:
-    """Bytes read and written per memory level; ``frame``: machine, level, bytes."""
-    table = (
-        frame.pivot_table(index="machine", columns="level", values="bytes", aggfunc="sum", sort=False) / 1e6
-    )
-    palette = colours(list(table.columns))
-    width = 0.8 / len(table.columns)
-    for number, level in enumerate(table.columns):
-        position = np.arange(len(table)) + (number - (len(table.columns) - 1) / 2) * width
-        axes.bar(position, table[level], width, color=palette[str(level)], label=level)
-    axes.set_xticks(np.arange(len(table)), list(table.index), rotation=15, ha="right")
-    axes.set_yscale("log")
+def traffic_by_level(frame: pd.DataFrame, axes: Axes, marks: Marks | None = None) -> Axes:
+    """Bytes read and written per memory level; ``frame``: machine, level, bytes. Levels without traffic have no bar."""
+    machines = list(dict.fromkeys(frame["machine"]))
+    used = frame[frame["bytes"] > 0]
+    levels = [level for level in dict.fromkeys(frame["level"]) if level in set(used["level"])]
+    palette = colours(levels)
+    width = 0.8 / max(len(levels), 1)
+    log_axis(axes, "y", float(used["bytes"].max() / used["bytes"].min()) if len(used) else 1.0)
+    floor = 10.0 ** np.floor(np.log10(float(used["bytes"].min()) / 1e6)) if len(used) else 1.0
+    for number, level in enumerate(levels):
+        rows = used[used["level"] == level]
+        places = [machines.index(m) + (number - (len(levels) - 1) / 2) * width for m in rows["machine"]]
+        axes.bar(
+            places,
+            rows["bytes"] / 1e6,
+            width,
+            color=palette[level],
+            hatch=_hatch(number),
+            edgecolor="#FFFFFF",
+            linewidth=HATCH_WIDTH,
+            label=level,
+        )
+        for place, (index, row) in zip(places, rows.iterrows(), strict=True):
+            add_box(marks, int(str(index)), place - width / 2, floor, place + width / 2, row["bytes"] / 1e6)
+    axes.set_xticks(np.arange(len(machines)), machines)
+    axes.set_ylim(bottom=floor)
     axes.set_ylabel("traffic [MB]")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return axes

@@ -24,7 +24,7 @@ of a fused kernel is modelled for pointwise blocks on GPUs; elsewhere E stays th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ from cosim.hardware.load import Machine
 from cosim.ir.batch import Array
 from cosim.ir.workload import Workload
 from cosim.mapping.fusion import Block, fuse, merged
+from cosim.results.outcome import Outcome
 from cosim.results.result import Result
 
 if TYPE_CHECKING:
@@ -84,6 +85,22 @@ class Kernels:
         return float(self.seconds.sum())
 
 
+def layer_kernels(result: Outcome) -> Kernels:
+    """Kernels of a result, one a layer."""
+    table = result.to_pandas()
+    modelled = _READ in table and _WRITE in table
+    moved = (table[_READ] + table[_WRITE] if modelled else table["bytes"]).to_numpy(dtype=np.float64)
+    return Kernels(
+        tuple(table["name"]),
+        2.0 * table["macs"].to_numpy(dtype=np.float64),
+        moved,
+        table["latency_s"].to_numpy(dtype=np.float64),
+        2.0 * result.roof.peak_macs_per_s,
+        result.roof.bandwidth_bytes_per_s,
+        "of the machine's model" if modelled else "every operand once",
+    )
+
+
 def kernels_of(result: Result, machine: Machine, fusion: str = "none") -> Kernels:
     """Kernels of a result; ``fusion`` as in :func:`cosim.mapping.fusion.fuse`.
 
@@ -92,19 +109,14 @@ def kernels_of(result: Result, machine: Machine, fusion: str = "none") -> Kernel
     if result.machine != machine.name:
         raise ValueError(f"the result is of machine {result.machine}, not of {machine.name}")
     blocks = fuse(result.workload, fusion)
-    table = result.to_pandas()
-    modelled = _READ in table and _WRITE in table
-    moved = (table[_READ] + table[_WRITE] if modelled else table["bytes"]).to_numpy(dtype=np.float64)
+    layers = layer_kernels(result)
     starts = [block.start for block in blocks]
-    bandwidth = machine.model.bandwidth_bytes_per_s(machine.params)
-    return Kernels(
-        tuple(block.name for block in blocks),
-        np.add.reduceat(2.0 * table["macs"].to_numpy(dtype=np.float64), starts),
-        _block_bytes(blocks, moved, machine),
-        np.add.reduceat(table["latency_s"].to_numpy(dtype=np.float64), starts),
-        2.0 * float(np.max(machine.model.peak_macs_per_s(machine.params))),
-        None if bandwidth is None else float(np.max(bandwidth)),
-        "of the machine's model" if modelled else "every operand once",
+    return replace(
+        layers,
+        names=tuple(block.name for block in blocks),
+        ops=np.add.reduceat(layers.ops, starts),
+        bytes=_block_bytes(blocks, layers.bytes, machine),
+        seconds=np.add.reduceat(layers.seconds, starts),
     )
 
 
@@ -129,15 +141,19 @@ def _block_bytes(blocks: Sequence[Block], moved: Array, machine: Machine) -> Arr
 
 
 def efficiency_row(result: Result, machine: Machine, fusion: str = "none") -> dict[str, Any]:
-    """Figures of one network on one machine; the keys say their units, shares are fractions.
+    """Figures of one network on one machine, see :func:`kernels_row`."""
+    return kernels_row(result, kernels_of(result, machine, fusion), fusion)
+
+
+def kernels_row(result: Outcome, kernels: Kernels, fusion: str = "none") -> dict[str, Any]:
+    """Figures of the kernels of a result; the keys say their units, shares are fractions.
 
     ``network_gap`` and ``kernel_gap`` are factors: roofline over ideal time, actual over roofline time.
     """
-    kernels = kernels_of(result, machine, fusion)
     ideal, roofline, actual = kernels.ideal_s, kernels.roofline_s, kernels.actual_s
     ops = float(kernels.ops.sum())
     return {
-        "machine": machine.name,
+        "machine": result.machine,
         "network": result.workload.name,
         "batch": result.workload.batch,
         "fusion": fusion,
@@ -159,13 +175,17 @@ def efficiency_row(result: Result, machine: Machine, fusion: str = "none") -> di
 
 
 def waterline_frame(result: Result, machine: Machine, fusion: str = "none") -> pd.DataFrame:
+    """Rectangles of the waterline plot, see :func:`rectangles`."""
+    return rectangles(kernels_of(result, machine, fusion))
+
+
+def rectangles(kernels: Kernels) -> pd.DataFrame:
     """Rectangles of the waterline plot: kernel, bytes, macs, seconds and the water above each, in MACs.
 
     ``water_macs`` is how much work the peak rate could have done in the time that the memory takes longer.
     """
     import pandas as pd
 
-    kernels = kernels_of(result, machine, fusion)
     water = np.maximum(kernels.bytes * kernels.ridge_ops_per_byte - kernels.ops, 0.0)
     return pd.DataFrame(
         {

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from cosim.hardware.load import Machine
-from cosim.report.comparison_figures import efficiency_gap, waterline
 from cosim.report.efficiency import gap_frame, kernels_of, waterline_frame
 from cosim.report.efficiency_figures import operations_and_rate
+from cosim.report.roofline_figures import efficiency_gap, waterline
 from cosim.report.style import new_figure, save
 from cosim.results.result import Result
 

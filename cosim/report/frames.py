@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from cosim.hardware.load import Machine
 from cosim.results.comparison import Comparison
-from cosim.results.result import Result
+from cosim.results.outcome import Outcome, Roof
 
 TRAFFIC = {
     "dram_read_bytes": "outer memory, read",
@@ -17,19 +16,18 @@ TRAFFIC = {
     "sram_read_bytes": "on chip, read",
     "sram_write_bytes": "on chip, written",
 }
+SMALL = 0.02
+OTHER = "other"
+MEAN = "geometric mean"
 
 
-def roof_of(machine: Machine) -> dict[str, Any]:
-    """Peak rate and outer bandwidth of a machine."""
-    bandwidth = machine.model.bandwidth_bytes_per_s(machine.params)
-    return {
-        "machine": machine.name,
-        "peak_macs_per_s": float(np.max(machine.model.peak_macs_per_s(machine.params))),
-        "bandwidth_bytes_per_s": float("nan") if bandwidth is None else float(np.max(bandwidth)),
-    }
+def roofs_frame(roofs: Mapping[str, Roof]) -> pd.DataFrame:
+    """Peak rate and outer bandwidth of machines; not-a-number for a machine without an outer memory."""
+    rows = [{"machine": name, **roof.to_json()} for name, roof in roofs.items()]
+    return pd.DataFrame(rows).astype({"bandwidth_bytes_per_s": float})
 
 
-def roofline_frame(results: list[Result]) -> pd.DataFrame:
+def roofline_frame(results: Sequence[Outcome]) -> pd.DataFrame:
     """MAC layers of every result: intensity over compulsory bytes, and the rate the model gives."""
     rows = []
     for result in results:
@@ -43,55 +41,65 @@ def roofline_frame(results: list[Result]) -> pd.DataFrame:
                         "macs_per_s": row["macs"] / row["latency_s"],
                     }
                 )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["machine", "layer", "intensity_macs_per_byte", "macs_per_s"])
 
 
-def energy_frame(results: list[Result]) -> pd.DataFrame:
-    """Energy by component of every result."""
-    rows = [
-        {"machine": result.machine, "component": name, "energy_j": energy}
-        for result in results
-        for name, energy in result.energy_by_component_j.items()
-    ]
-    return pd.DataFrame(rows)
+def energy_frame(results: Sequence[Outcome]) -> pd.DataFrame:
+    """Energy by component of every result; components below 2 % on every machine are joined."""
+    return _shares(
+        {result.machine: result.energy_by_component_j for result in results}, "component", "energy_j"
+    )
+
+
+def time_frame(results: Sequence[Outcome]) -> pd.DataFrame:
+    """Time by what bounds the layers of every result; bounds below 2 % on every machine are joined."""
+    seconds: dict[str, dict[str, float]] = {}
+    for result in results:
+        own = seconds.setdefault(result.machine, {})
+        for row in result.layers:
+            own[row["bound"]] = own.get(row["bound"], 0.0) + row["latency_s"]
+    seconds = {m: dict(sorted(own.items(), key=lambda item: -item[1])) for m, own in seconds.items()}
+    return _shares(seconds, "bound", "latency_s")
+
+
+def _shares(parts: Mapping[str, Mapping[str, float]], part: str, value: str) -> pd.DataFrame:
+    totals = {machine: sum(own.values()) for machine, own in parts.items()}
+    share = {
+        (machine, name): amount / totals[machine] if totals[machine] else 0.0
+        for machine, own in parts.items()
+        for name, amount in own.items()
+    }
+    names = dict.fromkeys(name for _, name in share)
+    kept = [n for n in names if max(s for (_, own), s in share.items() if own == n) >= SMALL]
+    rows: list[dict[str, Any]] = []
+    for machine, own in parts.items():
+        rest = sum(amount for name, amount in own.items() if name not in kept)
+        shown = [(name, own[name]) for name in kept if own.get(name)] + ([(OTHER, rest)] if rest else [])
+        rows += [
+            {"machine": machine, part: name, value: amount, "share": amount / totals[machine]}
+            for name, amount in shown
+        ]
+    return pd.DataFrame(rows, columns=["machine", part, value, "share"])
 
 
 def speedup_frame(comparison: Comparison) -> pd.DataFrame:
-    """Speed-ups by machine and workload, with the geometric mean as a further workload."""
+    """Speed-ups by machine and workload with their intervals, the geometric mean as a further workload."""
     rows = [
-        {"machine": row["machine"], "workload": row["workload"], "speedup": row["speedup"]}
-        for row in comparison.rows()
+        {
+            "machine": row["machine"],
+            "workload": row.get("workload", MEAN),
+            "speedup": row["speedup"],
+            "low": row["speedup_low"],
+            "high": row["speedup_high"],
+        }
+        for row in (*comparison.rows(), *comparison.means())
         if row["speedup"] is not None and row["machine"] != comparison.baseline
     ]
-    rows += [
-        {"machine": row["machine"], "workload": "geometric mean", "speedup": row["speedup"]}
-        for row in comparison.means()
-        if row["speedup"] is not None and row["machine"] != comparison.baseline
-    ]
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, columns=["machine", "workload", "speedup", "low", "high"])
+    return frame.astype({"low": float, "high": float})
 
 
-def gap_frame(results: list[Result], machine: Machine) -> pd.DataFrame:
-    """Ideal, roofline and modelled time of each result on ``machine``."""
-    roof = roof_of(machine)
-    peak, bandwidth = roof["peak_macs_per_s"], roof["bandwidth_bytes_per_s"]
-    rows = []
-    for result in results:
-        table = result.to_pandas()
-        compute = table["macs"] / peak
-        memory = table["bytes"] / bandwidth if np.isfinite(bandwidth) else 0 * compute
-        rows.append(
-            {
-                "network": result.workload.name,
-                "ideal_s": float(compute.sum()),
-                "roofline_s": float(np.maximum(compute, memory).sum()),
-                "actual_s": result.latency_s,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def utilization_frame(results: list[Result]) -> pd.DataFrame:
+def utilization_frame(results: Sequence[Outcome]) -> pd.DataFrame:
     """Utilisation of every MAC layer; layers are numbered in execution order."""
     rows = []
     for result in results:
@@ -105,10 +113,10 @@ def utilization_frame(results: list[Result]) -> pd.DataFrame:
             }
             for number, row in enumerate(macs)
         ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["machine", "layer", "name", "utilization"])
 
 
-def traffic_frame(results: list[Result]) -> pd.DataFrame:
+def traffic_frame(results: Sequence[Outcome]) -> pd.DataFrame:
     """Bytes by memory level, for the machines whose models report them."""
     rows = []
     for result in results:

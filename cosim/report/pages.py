@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from cosim.hardware.base import MachineModel, kinds, model_of
 from cosim.ir.columns import COLUMNS
+from cosim.results.comparison import COLUMNS as COMPARISON_COLUMNS
 from cosim.spec.base import Unit
 from cosim.spec.locate import ROOT
 from cosim.spec.schema import field_docs
@@ -69,6 +70,7 @@ def files_page() -> str:
         ),
     ]
     columns = [(f"`{c.name}`", c.unit or "text", c.meaning) for c in COLUMNS.values()]
+    totals = [(f"`{c.name}`", c.unit or "text", c.meaning) for c in COMPARISON_COLUMNS]
     text = (
         "A constant is a number in the unit of its field's suffix, a text with a unit (`850 fJ`, `1.2 GHz`, `64 KiB`), "
         "or a mapping `{value, source, kind, range, note}`. `provenance: {source, kind, note}` in a block holds for "
@@ -84,6 +86,8 @@ def files_page() -> str:
                 _table(("file", "what", "form"), documents),
                 "## Columns of the layer table",
                 _table(("column", "unit", "meaning"), columns),
+                "## Columns of comparison.csv",
+                _table(("column", "unit", "meaning"), totals),
             ]
         )
         + "\n"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cosim.report.style import PALETTE, new_figure
-from cosim.report.sweep_figures import log_axis
+from cosim.report.style import PALETTE, log_axis, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd

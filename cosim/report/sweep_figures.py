@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosim.explore.outputs import label, readable, short_names
-from cosim.report.style import PALETTE, colours, new_figure
+from cosim.report.style import PALETTE, colours, log_axis, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 FAINT = "#999999"
 DECADES = 1.0
-FEW_DECADES = 2.5
 KNEE_LINES = 6
 
 
@@ -75,18 +74,6 @@ def _scale(axes: Axes, values: np.ndarray, which: str) -> None:
     low, high = float(values.min()), float(values.max())
     if low > 0 and high > 10**DECADES * low:
         log_axis(axes, which, high / low)
-
-
-def log_axis(axes: Axes, which: str, ratio: float) -> None:
-    """A logarithmic axis whose ticks can be read: plain numbers where few decades are shown."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axes.set(**{f"{which}scale": "log"})
-    if ratio < 10**FEW_DECADES:
-        axis = axes.xaxis if which == "x" else axes.yaxis
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(NullFormatter())
 
 
 def _name_the_knee(front: Front, axes: Axes) -> None:

@@ -7,13 +7,15 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cosim.components.params import ParameterRow
 from cosim.ir.columns import COLUMNS
+from cosim.results.comparison import COLUMNS as COMPARISON_COLUMNS
 from cosim.results.comparison import Comparison
+from cosim.results.outcome import Outcome
 from cosim.results.result import Result
 
 FILES = ("manifest.json", "summary.json", "layers.csv", "parameters.csv")
@@ -58,6 +60,19 @@ def layers_csv(result: Result) -> str:
     header = list(result.layers[0])
     units = {name: f"[{COLUMNS[name].unit}]" if COLUMNS[name].unit else "" for name in header}
     return to_csv([units, *result.layers], header)
+
+
+def all_layers_csv(results: Sequence[Outcome]) -> str:
+    """Layers of several results in one table: machine, workload, then every column that some result has."""
+    names = dict.fromkeys(name for result in results for name in result.layers[0])
+    header = [name for name in COLUMNS if name in names]
+    units = {name: f"[{COLUMNS[name].unit}]" for name in header if COLUMNS[name].unit}
+    rows = (
+        {"machine": result.machine, "workload": result.workload.name, **layer}
+        for result in results
+        for layer in result.layers
+    )
+    return to_csv([units, *rows], ["machine", "workload", *header])
 
 
 def parameters_csv(parameters: Sequence[ParameterRow]) -> str:
@@ -111,7 +126,8 @@ def write_result(result: Result, folder: Path) -> tuple[Path, ...]:
     folder.mkdir(parents=True, exist_ok=True)
     document = result.to_json()
     summary = {
-        key: document[key] for key in ("schema", "totals", "breakdown", "coverage", "speedup", "leaves_out")
+        key: document[key]
+        for key in ("schema", "totals", "breakdown", "coverage", "speedup", "leaves_out", "roof")
     }
     texts = {
         "layers.csv": layers_csv(result),
@@ -124,20 +140,24 @@ def write_result(result: Result, folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in FILES)
 
 
-def write_comparison(comparison: Comparison, folder: Path) -> tuple[Path, ...]:
+def write_comparison(
+    comparison: Comparison, folder: Path, inputs: Mapping[str, Any] | None = None
+) -> tuple[Path, ...]:
     """Write comparison.csv and comparison.json into ``folder``.
 
-    Raises :class:`OutputError` if the folder holds another comparison or other files.
+    ``inputs`` says what was asked for (machines and networks as given, batch, seed, draws), so that the comparison
+    can be evaluated again. Raises :class:`OutputError` if the folder holds another comparison or other files.
     """
-    document = dump_json(comparison.to_json())
+    document = dump_json(comparison.to_json() | ({"inputs": dict(inputs)} if inputs else {}))
     target = folder / "comparison.json"
     if target.exists():
         if target.read_text(encoding="utf-8") != document:
             raise OutputError(f"{folder}: found another comparison; choose another folder or remove it")
-    elif folder.exists() and any(folder.iterdir()):
-        raise OutputError(f"{folder}: found a folder with other files in it, allowed an empty or new one")
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{folder}: found other files, allowed an empty or new folder")
     folder.mkdir(parents=True, exist_ok=True)
-    rows = comparison.rows()
-    write_atomic(folder / "comparison.csv", to_csv(rows, list(rows[0])))
+    write_atomic(
+        folder / "comparison.csv", to_csv(comparison.rows(), [column.name for column in COMPARISON_COLUMNS])
+    )
     write_atomic(target, document)
     return folder / "comparison.csv", target

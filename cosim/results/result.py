@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,30 +14,13 @@ from cosim.components.estimate import CostTable
 from cosim.components.params import ParameterRow
 from cosim.ir.columns import COLUMNS
 from cosim.ir.workload import Workload
+from cosim.results.notebook import result_block
+from cosim.results.outcome import Ratio, Roof, ratio
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PJ_PER_J = 1e12
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """This machine against the baseline: above 1 is better than the baseline."""
-
-    baseline: str
-    speedup: float
-    energy_ratio: float
-    edp_ratio: float
-
-    def to_json(self) -> dict[str, object]:
-        """Plain form."""
-        return {
-            "baseline": self.baseline,
-            "latency": self.speedup,
-            "energy": self.energy_ratio,
-            "edp": self.edp_ratio,
-        }
 
 
 @dataclass(frozen=True)
@@ -53,6 +35,7 @@ class Result:
     cycle_hz:    rate of the machine's reference cycle; ``cycle`` says what it is
     bytes_:      operand and result bytes of every layer at the executed widths, shape (L,)
     parameters:  every effective parameter with its source
+    roof:        peak rate of the machine and bandwidth of its outermost memory
     leaves_out:  what the model does not contain
     baseline:    the result of the baseline machine on the same workload, if one was asked for
     """
@@ -64,6 +47,7 @@ class Result:
     cycle: str
     bytes_: Any
     parameters: tuple[ParameterRow, ...]
+    roof: Roof
     leaves_out: tuple[str, ...] = ()
     baseline: Result | None = field(default=None, repr=False)
 
@@ -168,6 +152,7 @@ class Result:
             "coverage": self.workload.coverage.to_json(),
             "speedup": ratios.to_json() if ratios else {},
             "leaves_out": list(self.leaves_out),
+            "roof": self.roof.to_json(),
             "columns": {
                 name: {"unit": COLUMNS[name].unit, "meaning": COLUMNS[name].meaning}
                 for name in self.layers[0]
@@ -181,35 +166,7 @@ class Result:
         return pd.DataFrame(self.layers)
 
     def _repr_html_(self) -> str:
-        totals = self.totals()
-        head = (
-            f"<b>{escape(self.workload.name)}</b> on <b>{escape(self.machine)}</b>: "
-            f"{totals['latency_s']:.4g} s, {totals['energy_j']:.4g} J, batch {totals['batch']}"
-        )
-        names = ("name", "op", "shape", "latency_s", "energy_j", "utilization", "bound")
-        cells = "".join(f"<th>{escape(heading(name))}</th>" for name in names)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(_cell(row[name]))}</td>" for name in names) + "</tr>"
-            for row in self.layers
-        )
-        return f"<div>{head}<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table></div>"
-
-
-def heading(column: str) -> str:
-    """A column's name with its unit in brackets, where it has one."""
-    unit = COLUMNS[column].unit
-    return f"{column} [{unit}]" if unit and unit != "1" else column
-
-
-def _cell(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def ratio(this: Result, baseline: Result) -> Ratio:
-    """Baseline over this machine, for time, energy and their product."""
-    speed = baseline.latency_s / this.latency_s
-    energy = baseline.energy_j / this.energy_j if this.energy_j else float("inf")
-    return Ratio(baseline.machine, speed, energy, speed * energy)
+        return result_block(self)
 
 
 def shape_text(layer: Any) -> str:

@@ -32,7 +32,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["run", "compare", "extract", "validate", "explain", "list", "schema", "new", "bench"]
+    "name", ["run", "compare", "report", "extract", "validate", "explain", "list", "schema", "new", "bench"]
 )
 def test_help_of_a_command_imports_nothing_heavy(name: str) -> None:
     assert not modules_after(command(name, "--help")) & HEAVY

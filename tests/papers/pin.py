@@ -1,4 +1,4 @@
-"""Write down what every row says now, and the table of the page: `python -m tests.papers.pin`.
+"""Write down what every row says now, the table of the page and what reports print: `python -m tests.papers.pin`.
 
 A change belongs in the commit that causes it.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cosim.checks.published import write_published
 from cosim.cli.reproduce import markdown_table
 from cosim.papers import papers, rows_of
 from cosim.papers.row import PaperRow
@@ -46,5 +47,6 @@ def page_with_table(text: str, table: str) -> str:
 
 if __name__ == "__main__":
     now = all_rows()
+    write_published(now)
     PINNED.write_text("\n".join(lines(now)) + "\n", encoding="utf-8")
     PAGE.write_text(page_with_table(PAGE.read_text(encoding="utf-8"), markdown_table(now)), encoding="utf-8")

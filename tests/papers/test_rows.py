@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from cosim.checks.published import read_published, to_document
 from cosim.cli.reproduce import command, markdown_table
 from cosim.papers import figure_of, papers, rows_of, scenario_of
 from cosim.papers.row import STATUS_MEANINGS, PaperRow
@@ -35,6 +36,22 @@ def test_every_status_is_pinned(rows: dict[str, list[PaperRow]]) -> None:
 def test_the_page_shows_the_table(rows: dict[str, list[PaperRow]]) -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert text == page_with_table(text, markdown_table(rows)), "run `python -m tests.papers.pin`"
+
+
+def test_reports_print_the_rows_of_today(rows: dict[str, list[PaperRow]]) -> None:
+    """`reports/published.json`: words to the letter, numbers to a millionth (another processor may round otherwise)."""
+    kept, now = read_published(), to_document(rows)
+    assert kept["results"] == json.loads(json.dumps(now["results"])), "run `python -m tests.papers.pin`"
+    assert len(kept["rows"]) == len(now["rows"])
+    for before, after in zip(kept["rows"], json.loads(json.dumps(now["rows"])), strict=True):
+        for key, value in after.items():
+            if isinstance(value, float):
+                assert before[key] == pytest.approx(value, rel=1e-6), (after["result"], after["what"], key)
+            elif key == "interval" and value is not None:
+                for end, was in zip(value, before[key], strict=True):
+                    assert was == (end if end is None else pytest.approx(end, rel=1e-6)), after["what"]
+            else:
+                assert before[key] == value, (after["result"], after["what"], key)
 
 
 @pytest.mark.parametrize("name", ALL)

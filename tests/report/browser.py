@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import socket
@@ -17,6 +18,15 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+# https://www.w3.org/TR/webdriver2/#keyboard-actions
+KEYS = {
+    "Tab": "\ue004",
+    "Enter": "\ue007",
+    "Space": " ",
+    "Escape": "\ue00c",
+    "Left": "\ue012",
+    "Right": "\ue014",
+}
 
 
 def available() -> bool:
@@ -40,6 +50,26 @@ class Browser:
         """Value that ``script`` returns in the page."""
         return self.call("execute/sync", {"script": script, "args": []})
 
+    def point_at(self, x: float, y: float) -> None:
+        """Move a real pointer to a place of the window, in CSS pixels."""
+        move = {"type": "pointerMove", "duration": 0, "x": round(x), "y": round(y), "origin": "viewport"}
+        self.call("actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": [move]}]})
+
+    def press(self, *keys: str) -> None:
+        """Press and release keys one after another; ``KEYS`` names those that are no letters."""
+        steps = [{"type": kind, "value": KEYS.get(key, key)} for key in keys for kind in ("keyDown", "keyUp")]
+        self.call("actions", {"actions": [{"type": "key", "id": "keyboard", "actions": steps}]})
+
+    def text(self, selector: str) -> str:
+        """Text of the first element for a CSS selector, as it is seen."""
+        found = self.call("element", {"using": "css selector", "value": selector})
+        shown: str = request(f"{self.base}/element/{next(iter(found.values()))}/text", None, "GET")
+        return shown
+
+    def screenshot(self) -> bytes:
+        """The window as PNG."""
+        return base64.b64decode(request(f"{self.base}/screenshot", None, "GET"))
+
     def console(self) -> list[dict[str, Any]]:
         """Messages of the page's console so far."""
         found: list[dict[str, Any]] = self.call("se/log", {"type": "browser"})
@@ -54,8 +84,13 @@ def request(url: str, body: dict[str, Any] | None, method: str = "POST") -> Any:
 
 
 @contextmanager
-def browser(folder: Path, width: int = 1200, height: int = 900) -> Iterator[Browser]:
-    """A fresh browser with its own profile in ``folder``."""
+def browser(
+    folder: Path, width: int = 1200, height: int = 900, scripts: bool = True, phone: bool = False
+) -> Iterator[Browser]:
+    """A fresh browser with its own profile in ``folder``; ``scripts`` false runs none of a page's scripts.
+
+    ``phone`` gives the page itself ``width`` x ``height`` pixels and a touch screen; a window cannot be that narrow.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -70,7 +105,12 @@ def browser(folder: Path, width: int = 1200, height: int = 900) -> Iterator[Brow
                     break
             time.sleep(0.1)
         args = [*FLAGS, f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{height}"]
-        options = {"args": args, "binary": shutil.which("chromium")}
+        options: dict[str, Any] = {"args": args, "binary": shutil.which("chromium")}
+        if not scripts:
+            options["prefs"] = {"profile.managed_default_content_settings.javascript": 2}
+        if phone:
+            metrics = {"width": width, "height": height, "pixelRatio": 2.0, "touch": True}
+            options["mobileEmulation"] = {"deviceMetrics": metrics}
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         made = request(f"{base}/session", {"capabilities": {"alwaysMatch": wanted}})
         try:

@@ -14,9 +14,9 @@ from cosim.hardware.load import Machine
 from cosim.ir.layer import mac_layer, vector_layer
 from cosim.ir.workload import Workload
 from cosim.mapping.fusion import Block, fuse, merged
-from cosim.report.comparison_figures import efficiency_gap, waterline
 from cosim.report.efficiency import efficiency_row, evaluated, gap_frame, kernels_of, waterline_frame
 from cosim.report.efficiency_figures import operations_and_rate
+from cosim.report.roofline_figures import efficiency_gap, waterline
 from cosim.report.style import new_figure
 
 MACHINES = ("gpu_rtx3090", "systolic_128", "cpu_zen4", "optical4f")
@@ -155,7 +155,7 @@ def test_figures_show_the_numbers(tmp_path: Path) -> None:
     axes = waterline(
         waterline_frame(result, machine), kernels.ridge_ops_per_byte / 2, new_figure().subplots()
     )
-    assert f"attainable efficiency {row['efficiency_max']:.1%}" in axes.get_title(loc="left")
+    assert f"attainable efficiency {100 * row['efficiency_max']:.3g} %" in axes.get_title(loc="left")
 
 
 def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
