@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +22,9 @@ from cosim.mapping.feasibility import InfeasibleError, violations
 from cosim.mapping.mapping_file import load_mapping
 from cosim.mapping.plan import MappingDoc, MappingError, Plan, make_plan
 from cosim.results.comparison import Comparison
+from cosim.results.manifest import manifest_of
 from cosim.results.outcome import Roof
 from cosim.results.result import PJ_PER_J, Result
-from cosim.spec.hashing import canonical_hash
 from cosim.spec.locate import find_document
 from cosim.spec.problems import nearest_hint
 
@@ -127,6 +125,7 @@ def simulate(
     options: Options | None = None,
     batch: int = 1,
     overrides: Mapping[str, str] | None = None,
+    min_coverage: float = MIN_COVERAGE,
     transforms: Sequence[str] = (),
     progress: Tick | None = None,
 ) -> Simulation:
@@ -135,7 +134,15 @@ def simulate(
     from cosim.sim.events import Job
     from cosim.sim.report import simulation
 
-    laid = lay_out(arch, workload, mapping, batch=batch, overrides=overrides, transforms=transforms)
+    laid = lay_out(
+        arch,
+        workload,
+        mapping,
+        batch=batch,
+        overrides=overrides,
+        min_coverage=min_coverage,
+        transforms=transforms,
+    )
     return simulation(Job(program_of(laid), images, in_flight), options, progress)
 
 
@@ -172,7 +179,7 @@ def _evaluate_one(
     if reasons:
         raise InfeasibleError(reasons)
     return Result(
-        manifest=_manifest(machine, network, mapping, seed, baseline),
+        manifest=manifest_of(machine, network, mapping, seed, baseline),
         workload=network,
         cost=cost,
         cycle_hz=float(machine.model.cycle_hz(machine.params)),
@@ -201,55 +208,6 @@ def executed_bytes(model: MachineModel, layers: LayerBatch, params: Params) -> A
         layers.x_elems * bits["x_bits"] + layers.w_elems * bits["w_bits"] + layers.y_elems * bits["y_bits"]
     ) / 8
     return total
-
-
-def _manifest(
-    machine: Machine, network: Workload, mapping: MappingDoc | None, seed: int, baseline: Result | None
-) -> dict[str, object]:
-    content = {
-        "cosim": version("cosim"),
-        "arch": {
-            "name": machine.name,
-            "kind": machine.kind,
-            "hash": machine.hash,
-            "overrides": dict(machine.overrides),
-        },
-        "workload": {
-            "name": network.name,
-            "hash": workload_hash(network),
-            "batch": network.batch,
-            "transforms": str(network.origin.get("transforms", "")).split(),
-        },
-        "mapping": {"name": mapping.name, "hash": canonical_hash(_mapping_content(mapping))}
-        if mapping
-        else None,
-        "baseline": baseline.manifest["arch"] if baseline else None,
-        "seed": seed,
-    }
-    digest = canonical_hash(content)
-    return {
-        **content,
-        "hash": digest,
-        "origin": dict(network.origin),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-    }
-
-
-def _mapping_content(mapping: MappingDoc) -> dict[str, object]:
-    return {
-        "defaults": dict(mapping.defaults),
-        "rules": [[rule.pattern, dict(rule.values)] for rule in mapping.rules],
-    }
-
-
-def workload_hash(network: Workload) -> str:
-    """Hash of a workload's layers: equal layers give equal hashes, wherever they came from."""
-    rows = [
-        [getattr(layer, name) for name in layer.__dataclass_fields__ if name != "module"]
-        for layer in network.layers
-    ]
-    return canonical_hash(rows)
 
 
 def explain_layer(

@@ -135,7 +135,7 @@ def command(
         with Progress("layers", quiet=as_json) as bar:
             found = simulated_on(
                 arch, result.workload, mapping, images=images, in_flight=in_flight, options=options,
-                overrides=parse_settings(settings), progress=bar.update,
+                overrides=parse_settings(settings), min_coverage=min_coverage, progress=bar.update,
             )  # fmt: skip
         written = write_timelines(found, trace, gantt)
     written += write_files(result, out, plot)

@@ -17,7 +17,7 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.engine import load_arch, workload_hash
+from cosim.engine import load_arch
 from cosim.explore.axes import Axis
 from cosim.explore.checks import Parts, check, load_parts
 from cosim.explore.legal import applies, unit_of, words_of
@@ -27,6 +27,7 @@ from cosim.hardware.load import Machine
 from cosim.ir.workload import Workload
 from cosim.mapping.mapping_file import load_mapping
 from cosim.mapping.plan import MappingDoc
+from cosim.results.manifest import workload_hash
 from cosim.spec.hashing import canonical_hash
 from cosim.spec.locate import find_document
 from cosim.spec.problems import SpecError

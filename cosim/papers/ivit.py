@@ -75,8 +75,7 @@ def ROWS() -> list[PaperRow]:
 def figure(rows: list[PaperRow]) -> Figure:
     """Times of the models in FP32 and INT8, and the speed-up of DeiT-S over the batch."""
     from cosim.papers._figures_sw import curves, solid_bars
-    from cosim.report.style import new_figure
-    from cosim.report.sweep_figures import log_axis
+    from cosim.report.style import log_axis, new_figure
 
     result = new_figure(9.6, 4.0)
     bars, batches = result.subplots(1, 2)

@@ -81,7 +81,7 @@ def ROWS() -> list[PaperRow]:
 
 def figure(rows: list[PaperRow]) -> Figure:
     """Efficiency gap of all networks, and the waterline of ConvNeXt-T by operators and by fused blocks."""
-    from cosim.report.comparison_figures import efficiency_gap, waterline
+    from cosim.report.roofline_figures import efficiency_gap, waterline
     from cosim.report.style import new_figure
 
     result = new_figure(11.0, 7.0)
