@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from cosim.hardware.load import Machine
+    from cosim.ir.workload import Workload
     from cosim.results.comparison import Comparison
 
 # cosim.results.intervals.DEFAULT_DRAWS; kept here so that --help imports nothing.
@@ -81,16 +82,16 @@ def command(
     refs = list(dict.fromkeys((*archs, *((baseline,) if baseline else ()))))
     machines, networks = [load_arch(ref) for ref in refs], [load_workload(ref) for ref in workloads]
     comparison = compare(machines, networks, machines[-1] if baseline else None, batch=batch, seed=seed)
+    batched = [network.with_batch(batch) for network in networks]
     if count:
         from cosim.explore.intervals import ratio_intervals
 
-        batched = [network.with_batch(batch) for network in networks]
         comparison = replace(
             comparison, uncertainty=ratio_intervals(comparison, machines, batched, count, seed)
         )
     if out is not None:
         inputs = {"archs": refs, "workloads": list(workloads), "batch": batch, "seed": seed, "draws": count}
-        write(comparison, machines, out, inputs, chosen)
+        write(comparison, machines, batched, out, inputs, chosen)
     if as_json:
         click.echo(json.dumps(comparison.to_json(), allow_nan=False))
         return
@@ -100,12 +101,14 @@ def command(
 def write(
     comparison: Comparison,
     machines: list[Machine],
+    networks: list[Workload],
     out: Path,
     inputs: dict[str, object],
     formats: tuple[str, ...],
 ) -> None:
     """Write the totals, then the report."""
     from cosim.report.evaluated import comparison_document
+    from cosim.report.timelines import timelines
     from cosim.report.views import machine_view
     from cosim.report.write import write_report
     from cosim.results.files import write_comparison
@@ -113,7 +116,9 @@ def write(
     for path in write_comparison(comparison, out, inputs):
         click.echo(f"wrote {path}", err=True)
     title = f"{', '.join(comparison.workloads)}, batch {inputs['batch']}"
-    document = comparison_document(comparison, [machine_view(machine) for machine in machines], title)
+    drawn = timelines(comparison, machines, networks)
+    views = [machine_view(machine) for machine in machines]
+    document = comparison_document(comparison, views, title, timelines=drawn)
     for path in write_report(document, out, formats):
         if path.parent == out:
             click.echo(f"wrote {path}", err=True)

@@ -128,7 +128,7 @@ def command(
     )
     found = None
     written: tuple[Path, ...] = ()
-    options = chosen_options(simulation, check_names(trace, gantt)) if simulated else None
+    options = chosen_options(simulation) if simulated else None
     if options is not None:
         from cosim.engine import simulate as simulated_on
 

@@ -89,7 +89,7 @@ def simulation_options(command: Command) -> Command:
     return command
 
 
-def chosen_options(values: dict[str, Any], keep: int) -> Options:
+def chosen_options(values: dict[str, Any]) -> Options:
     """The simulation's options from those of the command line; takes them out of ``values``."""
     from cosim.sim.events import Options
 
@@ -101,7 +101,6 @@ def chosen_options(values: dict[str, Any], keep: int) -> Options:
         refresh=_refresh(values.pop("refresh"), values.pop("channels")),
         contention=values.pop("contention"),
         shortcuts=values.pop("shortcuts"),
-        keep=keep,
     )
 
 
@@ -124,33 +123,41 @@ def _refresh(text: str | None, channels: int) -> Refresh | None:
         raise click.BadParameter(f"--{error}") from None
 
 
-def check_names(trace: Path | None, gantt: Path | None) -> int:
-    """Refuse endings that nothing is written for; returns how many intervals have to be kept."""
+def check_names(trace: Path | None, gantt: Path | None) -> None:
+    """Refuse endings that nothing is written for."""
     if trace is not None and not trace.name.endswith((".json", ".json.gz")):
         raise click.BadParameter(f"--trace: found {trace.name!r}, allowed a name ending in .json or .json.gz")
     if gantt is not None and gantt.suffix not in (".svg", ".png", ".pdf"):
         raise click.BadParameter(f"--gantt: found the ending {gantt.suffix!r}, allowed .svg, .png, .pdf")
-    return TRACE_CAP if trace is not None or gantt is not None else 0
 
 
 def write_timelines(found: Simulation, trace: Path | None, gantt: Path | None) -> tuple[Path, ...]:
-    """Write the files that were asked for; says so where intervals were left out."""
+    """Write the files that were asked for; a run too long for them is shown with joined tiles, which is said."""
+    if trace is None and gantt is None:
+        return ()
+    from dataclasses import replace
+
+    from cosim.sim.report import simulation
+    from cosim.sim.timeline import fitting, write_trace
+
+    jobs, joined = fitting(found.jobs, TRACE_CAP)
+    shown = simulation(jobs, replace(found.options, keep=TRACE_CAP))
     written: tuple[Path, ...] = ()
     if trace is not None:
-        from cosim.sim.timeline import write_trace
-
-        write_trace(trace, found)
+        write_trace(trace, shown)
         written += (trace,)
     if gantt is not None:
         from cosim.report.gantt import gantt_figure, gantt_frame
         from cosim.report.style import save_with_csv
 
-        frame = gantt_frame(found)
+        frame = gantt_frame(shown)
         written += save_with_csv(gantt_figure(frame), frame, gantt)
-    if written and found.result.dropped:
+    if joined:
+        click.echo(f"{written[0]}: tiles joined to at most {joined} a stage, to show the whole run", err=True)
+    if shown.result.dropped:
         click.echo(
-            f"{written[0]}: the first {len(found.result.intervals):,} intervals; "
-            f"{found.result.dropped:,} more left out",
+            f"{written[0]}: the first {len(shown.result.intervals):,} intervals; "
+            f"{shown.result.dropped:,} more left out",
             err=True,
         )
     return written

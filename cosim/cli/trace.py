@@ -97,7 +97,8 @@ def command(**values: Any) -> None:
     from cosim.sim.report import simulation
 
     trace, gantt, as_json = values.pop("trace"), values.pop("gantt"), values.pop("as_json")
-    options = chosen_options(values, check_names(trace, gantt))
+    check_names(trace, gantt)
+    options = chosen_options(values)
     jobs = _jobs(**values)
     with Progress("layers", quiet=as_json) as bar:
         found = simulation(jobs, options, bar.update)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cosim.report.marks import Marks, add_box
 from cosim.report.style import PALETTE, new_figure
 from cosim.sim.record import Interval
 from cosim.sim.report import Simulation
@@ -23,11 +24,14 @@ LABEL, LETTERS = 0.02, 150
 COLUMNS = ("device", "unit", "network", "image", "layer", "start_s", "end_s", "tiles")
 
 
-def gantt_frame(found: Simulation) -> pd.DataFrame:
-    """One row for a stretch of work of a unit on one layer of one image; neighbouring tiles are one stretch."""
+def gantt_frame(found: Simulation, merge: float = MERGE) -> pd.DataFrame:
+    """One row for a stretch of work of a unit on one layer of one image.
+
+    Neighbouring tiles less than ``merge`` of the whole apart are one stretch.
+    """
     programs = [job.program for job in found.jobs]
     units = {name: unit for program in programs for name, unit in program.units.items()}
-    gap_s = MERGE * max((span.end_s for span in found.result.intervals), default=0.0)
+    gap_s = merge * max((span.end_s for span in found.result.intervals), default=0.0)
     rows = []
     for name, unit in units.items():
         own = sorted((s for s in found.result.intervals if s.unit == name), key=lambda s: s.start_s)
@@ -52,7 +56,7 @@ def _stretches(spans: list[Interval], gap_s: float) -> Iterator[tuple[Interval, 
         start = place
 
 
-def gantt(frame: pd.DataFrame, axes: Axes) -> Axes:
+def gantt(frame: pd.DataFrame, axes: Axes, marks: Marks | None = None) -> Axes:
     """Tracks of units over time; ``frame`` as :func:`gantt_frame` makes it.
 
     One image: neighbouring layers differ in colour, every second one is hatched, long stretches carry the layer's name.
@@ -86,23 +90,35 @@ def gantt(frame: pd.DataFrame, axes: Axes) -> Axes:
         for index, name in enumerate(shown):
             axes.plot([], [], color=PALETTE[index], linewidth=6, label=name)
         axes.legend(frameon=False, fontsize=7, ncols=4, loc="lower left", bbox_to_anchor=(0.0, 1.0))
+    for row, (start, width, place_) in enumerate(zip(starts, widths, track, strict=True)):
+        add_box(marks, row, start, place_ - 0.4, start + width, place_ + 0.4)
+    axes.set_ylim(len(units) - 0.4, -0.6)
     axes.set_yticks(range(len(units)), [unit.replace("companion.", "companion: ") for unit in units])
-    axes.invert_yaxis()
     axes.set_xlim(0, whole * scale)
     axes.set_xlabel(f"time [{unit_name}]")
     return axes
 
 
 def _bars(axes: Axes, starts: Any, widths: Any, track: int, colour: int, hatched: bool) -> None:
-    if starts.size:
-        axes.broken_barh(
-            list(zip(starts, widths, strict=True)),
-            (track - 0.4, 0.8),
-            facecolors=PALETTE[colour % (len(PALETTE) - 1)],
+    """All stretches of one colour on one track as a single outline: thousands of rectangles would be megabytes."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    if not starts.size:
+        return
+    corners = np.empty((starts.size, 5, 2))
+    corners[:, :, 0] = starts[:, None] + widths[:, None] * np.array([0, 1, 1, 0, 0])
+    corners[:, :, 1] = track + np.array([-0.4, -0.4, 0.4, 0.4, -0.4])
+    codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY] * starts.size
+    axes.add_patch(
+        PathPatch(
+            Path(corners.reshape(-1, 2), codes),
+            facecolor=PALETTE[colour % (len(PALETTE) - 1)],
             hatch="////" if hatched else None,
             edgecolor="white" if hatched else "none",
             linewidth=0.0,
         )
+    )
 
 
 def _labels(axes: Axes, layers: Any, starts: Any, widths: Any, tracks: Any, whole: float) -> None:

@@ -8,12 +8,33 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cosim.sim.counters import counters
+from cosim.sim.events import Job
 from cosim.sim.report import Simulation
+
+# Tiles of a stage that joining for a timeline starts and ends with.
+FINEST, COARSEST = 4096, 4
+
+
+def fitting(jobs: Sequence[Job], most: int) -> tuple[tuple[Job, ...], int | None]:
+    """The jobs with their tiles joined so far that at most ``most`` intervals show all of them.
+
+    Returns them with the most tiles of a stage, None where nothing had to be joined; the coarsest if nothing fits.
+    """
+    if sum(job.program.services * job.images for job in jobs) <= most:
+        return tuple(jobs), None
+    joined, tiles = tuple(jobs), FINEST
+    while tiles >= COARSEST:
+        joined = tuple(replace(job, program=job.program.joined(tiles)) for job in jobs)
+        if sum(job.program.services * job.images for job in joined) <= most:
+            break
+        tiles //= 2
+    return joined, max(tiles, COARSEST)
 
 
 def trace_events(found: Simulation) -> Iterator[dict[str, Any]]:
