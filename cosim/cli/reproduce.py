@@ -119,6 +119,57 @@ def markdown_table(found: dict[str, list[PaperRow]]) -> str:
     return "\n".join(lines)
 
 
+def headline_table(found: dict[str, list[PaperRow]]) -> str:
+    """What each publication is known for, beside what comes out; statuses of all rows in the last column."""
+    from cosim.papers import scenario_of
+    from cosim.papers.headlines import HEADLINES
+    from cosim.papers.row import STATUS_MEANINGS
+
+    short = {
+        "exact": "exact",
+        "within": "within",
+        "fitted": "fitted",
+        "bracketed": "bracketed",
+        "not reproduced": "not",
+    }
+    lines = [
+        "| publication | figure | published | simulated | ratio | status | all rows |",
+        "|---|---|---:|---:|---:|---|---|",
+    ]
+    for name in (n for n in HEADLINES if n in found):
+        rows = {row.what: row for row in found[name]}
+        counts = {kind: sum(row.kind == kind for row in found[name]) for kind in STATUS_MEANINGS}
+        every = ", ".join(f"{count} {short[kind]}" for kind, count in counts.items() if count)
+        for place, what in enumerate(HEADLINES[name]):
+            row = rows[what]
+            unit = "" if row.unit == "1" else f" {row.unit}"
+            published, simulated = (
+                "-" if value is None else f"{value:.4g}{unit}" for value in (row.published, row.simulated)
+            )
+            ratio = "-" if row.ratio is None else f"{row.ratio:.3g}"
+            title = f"{_author(scenario_of(name).title)} (`{name}`)" if place == 0 else ""
+            held = _held(row)
+            lines.append(
+                f"| {title} | {what} | {published} | {simulated} | {ratio} | {row.status}{held} "
+                f"| {every if place == 0 else ''} |"
+            )
+    return "\n".join(lines)
+
+
+def _author(title: str) -> str:
+    """The first author or the name before the first comma or semicolon."""
+    return title.split(";")[0].split(",")[0]
+
+
+def _held(row: PaperRow) -> str:
+    """Whether a bracket holds the published value, with its ends."""
+    if row.interval is None:
+        return ""
+    low, high = row.interval
+    inside = "outside" if row.note.endswith("does not hold the published value") else "inside"
+    return f", {inside} {low:.3g} to {'...' if high is None else f'{high:.3g}'}"
+
+
 def _show(found: dict[str, list[PaperRow]], notes: bool) -> None:
     """Print the rows for people."""
     from collections import Counter

@@ -85,7 +85,13 @@ CATALOGUE: dict[str, Entry] = {
     "mobilevit_xxs": Entry(
         "hf:MobileViTConfig?hidden_sizes=[64,80,96],neck_hidden_sizes=[16,16,24,48,64,80,320],expand_ratio=2.0",
         "1x3x256x256",
-        Published("mehta-2022-mobilevit", 0.42e9, 1.27e6, "published with two digits of GFLOPs"),
+        Published(
+            "mehta-2022-mobilevit",
+            0.42e9,
+            1.27e6,
+            "GFLOPs with two digits, of a counter (mmengine) that adds two operations an element of a batch norm, "
+            "five of a layer norm",
+        ),
     ),
     "convnext_tiny": Entry("hf:ConvNextConfig", _IMAGE, Published(_TV, 4.456e9, 28_589_128)),
     "resnet18": Entry(f"{ZOO}.resnet:resnet18", _IMAGE, Published(_TV, 1.814e9, 11_689_512)),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def papers() -> tuple[str, ...]:
     """Names of the published results, without importing them."""
     here = Path(__file__).parent
-    found = (path.stem for path in here.glob("*.py") if path.stem not in ("__init__", "row"))
+    found = (path.stem for path in here.glob("*.py") if path.stem not in ("__init__", "row", "headlines"))
     return tuple(sorted(name for name in found if not name.startswith("_")))
 
 

@@ -19,10 +19,10 @@ def refreshed(text: str, folder: Path) -> str:
         parts = re.split(r"^(\$ .*)$", match.group(1), flags=re.MULTILINE)
         out = [parts[0]]
         for command, shown in zip(parts[1::2], parts[2::2], strict=True):
+            # What shows nothing may still write what a later command reads.
+            printed = run(command[2:], folder) if runnable(command[2:]) else []
             keep = "\n...\n" in shown or not shown.strip() or not runnable(command[2:])
-            lines = (
-                shown if keep else "\n" + "\n".join(line.rstrip() for line in run(command[2:], folder)) + "\n"
-            )
+            lines = shown if keep else "\n" + "\n".join(line.rstrip() for line in printed) + "\n"
             out += [command, lines]
         return "```console\n" + "".join(out) + "```"
 

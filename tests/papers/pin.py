@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from cosim.checks.published import write_published
-from cosim.cli.reproduce import markdown_table
+from cosim.cli.reproduce import headline_table, markdown_table
 from cosim.papers import papers, rows_of
 from cosim.papers.row import PaperRow
 from cosim.spec.locate import ROOT
 
 PINNED = Path(__file__).with_name("statuses.txt")
-PAGE = ROOT / "docs" / "papers.md"
+PAGE, README = ROOT / "docs" / "papers.md", ROOT / "README.md"
 BEGIN, END = "<!-- table -->\n", "<!-- end of table -->"
 
 
@@ -49,4 +49,5 @@ if __name__ == "__main__":
     now = all_rows()
     write_published(now)
     PINNED.write_text("\n".join(lines(now)) + "\n", encoding="utf-8")
-    PAGE.write_text(page_with_table(PAGE.read_text(encoding="utf-8"), markdown_table(now)), encoding="utf-8")
+    for page, table in ((PAGE, markdown_table(now)), (README, headline_table(now))):
+        page.write_text(page_with_table(page.read_text(encoding="utf-8"), table), encoding="utf-8")

@@ -10,12 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from cosim.checks.published import read_published, to_document
-from cosim.cli.reproduce import command, markdown_table
+from cosim.cli.reproduce import command, headline_table, markdown_table
 from cosim.papers import figure_of, papers, rows_of, scenario_of
+from cosim.papers.headlines import HEADLINES
 from cosim.papers.row import STATUS_MEANINGS, PaperRow
 from cosim.spec.locate import ROOT
 from cosim.spec.sources import load_sources
-from tests.papers.pin import PAGE, PINNED, all_rows, lines, page_with_table
+from tests.papers.pin import PAGE, PINNED, README, all_rows, lines, page_with_table
 
 ALL = papers()
 KEYS = {"paper", "what", "where", "published", "simulated", "unit", "ratio", "status", "note", "interval"}
@@ -33,9 +34,16 @@ def test_every_status_is_pinned(rows: dict[str, list[PaperRow]]) -> None:
     assert not difference, difference
 
 
-def test_the_page_shows_the_table(rows: dict[str, list[PaperRow]]) -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    assert text == page_with_table(text, markdown_table(rows)), "run `python -m tests.papers.pin`"
+def test_pages_show_the_tables(rows: dict[str, list[PaperRow]]) -> None:
+    for page, table in ((PAGE, markdown_table(rows)), (README, headline_table(rows))):
+        text = page.read_text(encoding="utf-8")
+        assert text == page_with_table(text, table), "run `python -m tests.papers.pin`"
+
+
+def test_every_result_has_a_headline(rows: dict[str, list[PaperRow]]) -> None:
+    assert set(HEADLINES) == set(rows)
+    for name, chosen in HEADLINES.items():
+        assert set(chosen) <= {row.what for row in rows[name]}, name
 
 
 def test_reports_print_the_rows_of_today(rows: dict[str, list[PaperRow]]) -> None:
