@@ -37,7 +37,8 @@ class TableView:
     """A table: headings and rows of plain values.
 
     ``folded`` hides it behind its title until asked for; ``groups`` are columns (from 0) that start a group;
-    ``sortable`` is off where the order of the rows is the content.
+    ``sortable`` is off where the order of the rows is the content. ``elsewhere`` says where the rows are found, for a
+    page of text that they would be most of.
     """
 
     title: str
@@ -46,6 +47,7 @@ class TableView:
     folded: bool = False
     groups: tuple[int, ...] = ()
     sortable: bool = True
+    elsewhere: str = ""
 
     @property
     def numeric(self) -> tuple[bool, ...]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MERGE = 1 / 2000
 # A name stands in a stretch of this share of the width at least, and only if it fits: so many letters are a line.
 LABEL, LETTERS = 0.02, 150
+# Narrower stretches are no target for a pointer.
+POINTED = 1 / 300
 COLUMNS = ("device", "unit", "network", "image", "layer", "start_s", "end_s", "tiles")
 
 
@@ -91,7 +93,8 @@ def gantt(frame: pd.DataFrame, axes: Axes, marks: Marks | None = None) -> Axes:
             axes.plot([], [], color=PALETTE[index], linewidth=6, label=name)
         axes.legend(frameon=False, fontsize=7, ncols=4, loc="lower left", bbox_to_anchor=(0.0, 1.0))
     for row, (start, width, place_) in enumerate(zip(starts, widths, track, strict=True)):
-        add_box(marks, row, start, place_ - 0.4, start + width, place_ + 0.4)
+        if width > POINTED * whole * scale:
+            add_box(marks, row, start, place_ - 0.4, start + width, place_ + 0.4)
     axes.set_ylim(len(units) - 0.4, -0.6)
     axes.set_yticks(range(len(units)), [unit.replace("companion.", "companion: ") for unit in units])
     axes.set_xlim(0, whole * scale)

@@ -34,7 +34,7 @@ def _block(block: Block, folder: str, with_data: bool) -> Iterator[str]:
         yield f"{_plain(block.caption)}{data}"
     else:
         yield f"### {block.title}"
-        yield _table(block)
+        yield block.elsewhere or _table(block)
 
 
 def _table(view: TableView) -> str:

@@ -90,7 +90,8 @@ def rows_table(rows: Sequence[Mapping[str, Any]]) -> TableView:
     """Every row."""
     keys = ("result", "what", "where", "published", "simulated", "unit", "ratio", "status", "note")
     body: list[tuple[Cell, ...]] = [tuple(row[key] for key in keys) for row in rows]
-    return TableView(f"All {len(body)} rows", keys, body, folded=True)
+    printed = "`cosim reproduce --all --notes` prints them; the HTML page holds them."
+    return TableView(f"All {len(body)} rows", keys, body, folded=True, elsewhere=printed)
 
 
 def published_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from cosim.sim.report import Simulation, simulation
 from cosim.sim.timeline import fitting
 
 # Intervals of a drawing, and how close stretches are joined: both keep a page with five machines small.
-KEPT, MERGE = 20_000, 1 / 500
+KEPT, MERGE = 20_000, 1 / 300
 
 
 def timelines(
