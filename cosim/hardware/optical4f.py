@@ -23,7 +23,8 @@ from pydantic import model_validator
 from cosim.components import companion as inner
 from cosim.components.companion import latency_s
 from cosim.components.estimate import Action, EnergyTable, Estimate
-from cosim.components.memory import MemorySpec, memory_actions, memory_energies
+from cosim.components.memory import memory_actions, memory_energies
+from cosim.components.memory_spec import MemorySpec
 from cosim.components.optics import (
     BenchSpec,
     CameraSpec,
@@ -57,9 +58,13 @@ class OpticalDatapath(Spec):
     """Widths of operands on the modulators, of results from the camera, and of electronic sums."""
 
     x_bits: Bits
+    """Width of an input value on its modulator."""
     w_bits: Bits
+    """Width of a weight."""
     y_bits: Bits
+    """Width of a result."""
     acc_bits: Bits
+    """Width of an electronic sum."""
 
 
 class Optical4fSpec(MachineSpec):
@@ -76,12 +81,15 @@ class Optical4fSpec(MachineSpec):
     converters: ConverterSpec
     bench: BenchSpec
     memory: MemorySpec
+    """Memory that feeds the modulators and takes what the camera reads."""
     datapath: OpticalDatapath
     overlap: Literal["pipelined", "sequential"] = "pipelined"
     """Whether modulation, exposure and readout of successive frames overlap."""
 
     @model_validator(mode="after")
     def _can_form_its_signs(self) -> Optical4fSpec:
+        """A mask that holds no arbitrary kernel (amplitude, phase or binary without an encoding) takes one of the
+        sign schemes abs, square and nonnegative."""
         check_scheme(self.mask, self.signs)
         return self
 
