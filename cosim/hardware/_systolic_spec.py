@@ -1,4 +1,4 @@
-"""The machine file of a systolic array."""
+"""The machine file of a systolic array, and where its model holds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,21 @@ from pydantic import model_validator
 from cosim.components.memory_spec import MemorySpec
 from cosim.spec.base import Bits, Count, Cycles, Fraction, Hz, Mw, Pj, S, Spec, refuse
 from cosim.spec.machine import MachineSpec
+
+HOLDS = (
+    "arrays, layers and widths of any size from 1; half of each buffer must hold the smallest tile of a layer, which "
+    "is refused otherwise",
+    "one operand enters each row and column in a cycle; a convolution is a matrix product whose windows the address "
+    "generator forms on the chip",
+    "cycles of the array with operands present: equal to SCALE-Sim 2.0.2 and 3.0.0 in its CALC mode, and, output and "
+    "weight stationary, to eight small arrays in SystemVerilog simulated cycle by cycle; input stationary is weight "
+    "stationary with the operands exchanged",
+    "the conventions of a fold (drain, hidden fill, skew) differ between real arrays; they are switches of the "
+    "machine file, with SCALE-Sim's as defaults",
+    "traffic to the outer memory: the rule is this project's and has not been held against another tool or silicon",
+    "the outer memory is a bandwidth times one efficiency: long transfers, no dependence on addresses",
+    "time and energy of whole machines have not been held against silicon beyond published results (`cosim reproduce`)",
+)
 
 
 class Grid(Spec):

@@ -8,7 +8,9 @@ cycle. What the offsets may be is an option of the machine: regular, square (one
 (clipped), deform (any). Everything else, the first 3 x 3 layer of a network too, runs on the companion.
 
 Here every layer is a call of its own. The authors run a 1 x 1 and the depthwise layer behind it in one call:
-their networks, call by call, are scenarios of :mod:`cosim.mapping.fpga_codenet`.
+their networks, call by call, are scenarios of :mod:`cosim.mapping.fpga_codenet`; operators under each variant of
+the offsets are in :mod:`cosim.mapping.fpga_deform`. The engine must fit its board
+(:mod:`cosim.components.fpga_resources`); the board's memory is one of :mod:`cosim.components.memory`.
 """
 
 from __future__ import annotations
@@ -120,6 +122,18 @@ class DeformFpgaModel(MachineModel):
         "border positions whose samples pile up in fewer row banks",
         "energy by activity: no power was published; the running power is an assumption",
         "operators of unknown kind: only their bytes are counted, on the companion",
+    )
+    holds: ClassVar[tuple[str, ...]] = (
+        "1 x 1 convolutions and 3 x 3 depthwise ones, deformable too, with ReLU and normalisation in the quantisers; "
+        "everything else on the companion, or refused without one",
+        "16 channels a word and at most 512 output channels a call: more are cut into calls; the weights of 16 "
+        "filters must fit the weight memory and a row of the map the line buffer, which is refused otherwise",
+        "one measured board: CoDeNet on an Ultra96. Pipeline depth and time of a call are fitted to three networks of "
+        "its log; leaving one out predicts it at 0.94 to 1.53 of its time, and a run that the fit did not see within "
+        "1 % in total and 15 % a call",
+        "unbounded offsets: one random read (31.4 ns) fitted to one row of table 2 of the paper; the full "
+        "convolution, not fitted, comes out 3 % too slow",
+        "no power was published: the running power is an assumption",
     )
 
     def estimate(self, layers: LayerBatch, params: Params, plan: Plan) -> Estimate:

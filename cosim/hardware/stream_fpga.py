@@ -6,7 +6,8 @@ Five terms stay apart: the engine's cycles (packets times initiation interval,
 :mod:`cosim.mapping.fpga_cnna`), its DMA ports, the board's DRAM, the host's calls and its copies. The
 engine does dense convolutions that its line buffer covers, fully connected layers and max pooling; ReLU
 happens in the output stream of the layer before and costs a cycle. Everything else runs on the companion,
-the processor of the board.
+the processor of the board. A build must fit its board (:mod:`cosim.components.fpga_resources`); its memory is
+one of :mod:`cosim.components.memory`.
 """
 
 from __future__ import annotations
@@ -117,6 +118,19 @@ class StreamFpgaModel(MachineModel):
         "rate limits of the output merge, which hold back layers of few input channels",
         "energy by activity: the measured power while running is charged for the whole time",
         "operators of unknown kind: only their bytes are counted, on the companion",
+    )
+    holds: ClassVar[tuple[str, ...]] = (
+        "dense convolutions without groups and dilation whose kernel is at most `build.line_rows` high, fully "
+        "connected layers, max pooling, and ReLU in the stream; everything else on the companion, or refused without "
+        "one",
+        "one filter for each lane must fit the weight buffers and a row of the input map the line buffer, which is "
+        "refused otherwise; a build whose least resources exceed its board is refused",
+        "builds of 8, 16 and 32 bits, streams of 64 and 128 bits, 4 to 64 elements: the engine against the 60 times "
+        "that the authors simulated, mean error below 0.2 %",
+        "one measured board: CNNA16 on an Ultra96, VGG16, one image. Splits and DMA words equal its log; documented "
+        "parameters alone give a lower bound (convolutions at 0.59 of the log); with clock and host terms fitted to "
+        "the log, convolutions come out at 0.94 and the fully connected layer that was held out at 0.37 of it",
+        "power: one published average (2.63 W, rail not named), charged for the whole time",
     )
 
     def estimate(self, layers: LayerBatch, params: Params, plan: Plan) -> Estimate:
