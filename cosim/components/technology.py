@@ -352,17 +352,18 @@ def _power_law(xs: list[float], ys: list[float], at: Value, single: float) -> Va
     return float(result) if result.ndim == 0 else result
 
 
-def load_technology(ref: str | Path) -> TechnologySpec:
+def load_technology(ref: str | Path, strict: bool = False) -> TechnologySpec:
     """A record from a path, or a shipped one by name (``cosim memory --list``).
 
-    Raises :class:`cosim.spec.problems.SpecError` with every problem of the file.
+    Raises :class:`cosim.spec.problems.SpecError` with every problem of the file; ``strict`` counts a constant
+    without a source as one.
     """
-    return _load(find_document(ref, "arch/memories").resolve())
+    return _load(find_document(ref, "arch/memories").resolve(), strict)
 
 
 @lru_cache(maxsize=64)
-def _load(path: Path) -> TechnologySpec:
-    return parse(TechnologySpec, load(path), set(sources_for(path)))
+def _load(path: Path, strict: bool) -> TechnologySpec:
+    return parse(TechnologySpec, load(path), set(sources_for(path)), strict)
 
 
 def technologies() -> tuple[str, ...]:

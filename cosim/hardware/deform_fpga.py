@@ -5,7 +5,8 @@
 The engine (:mod:`cosim.mapping.fpga_codenet`) does 1 x 1 convolutions and 3 x 3 depthwise ones, deformable
 too, with 8-bit activations and 4-bit weights; normalisation and ReLU happen in its quantisers and cost a
 cycle. What the offsets may be is an option of the machine: regular, square (one dilation a position), bound
-(clipped), deform (any). Everything else, the first 3 x 3 layer of a network too, runs on the companion.
+(clipped), deform (any). Everything else, the first 3 x 3 layer of a network too, runs on the companion
+(:mod:`cosim.components.companion`).
 
 Here every layer is a call of its own. The authors run a 1 x 1 and the depthwise layer behind it in one call:
 their networks, call by call, are scenarios of :mod:`cosim.mapping.fpga_codenet`; operators under each variant of

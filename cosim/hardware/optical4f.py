@@ -6,8 +6,8 @@ shares a frame is :mod:`cosim.mapping.optical_tiling`; modulators, converters, l
 the value model: :mod:`cosim.noise.optical`, :mod:`cosim.noise.optical_snr`.
 
 Linear layers are 1x1 convolutions whose image is the tokens. Whatever light does not do (normalisation, activation,
-softmax, sums over channels and sign passes, operands computed at run time) is executed by the companion machine,
-after the frames of its layer.
+softmax, sums over channels and sign passes, operands computed at run time) is executed by the companion machine
+(:mod:`cosim.components.companion`), after the frames of its layer.
 
     energy = driven input px * E_DAC + driven mask px * converters * E_DAC + read px * E_ADC
              + lit px * electrons * E_laser + memory + companion + static power * latency       (Eq. 1)

@@ -5,9 +5,9 @@
 Five terms stay apart: the engine's cycles (packets times initiation interval,
 :mod:`cosim.mapping.fpga_cnna`), its DMA ports, the board's DRAM, the host's calls and its copies. The
 engine does dense convolutions that its line buffer covers, fully connected layers and max pooling; ReLU
-happens in the output stream of the layer before and costs a cycle. Everything else runs on the companion,
-the processor of the board. A build must fit its board (:mod:`cosim.components.fpga_resources`); its memory is
-one of :mod:`cosim.components.memory`.
+happens in the output stream of the layer before and costs a cycle. Everything else runs on the companion
+(:mod:`cosim.components.companion`), the processor of the board. A build must fit its board
+(:mod:`cosim.components.fpga_resources`); its memory is one of :mod:`cosim.components.memory`.
 """
 
 from __future__ import annotations

@@ -329,7 +329,8 @@ class SystolicModel(MachineModel):
         )
 
     def tilings(self, layers: LayerBatch, params: Params, plan: Plan, estimate: Estimate) -> Tilings:
-        """One tile a fold, with its own loads."""
+        """A tile is a fold of the array, with what it loads and stores (:mod:`cosim.mapping.fold_loads`); a layer of
+        the vector unit passes in pieces of half the input buffer."""
         case = _Case.of(layers, params)
         hold_bytes = data_capacity_bytes(params, "buffers.ifmap") * 0.5
         bits = params["datapath.x_bits"]
