@@ -20,6 +20,8 @@ def refreshed(text: str, folder: Path) -> str:
         out = [parts[0]]
         for command, shown in zip(parts[1::2], parts[2::2], strict=True):
             keep = "\n...\n" in shown or not shown.strip() or not runnable(command[2:])
+            if not shown.strip() and runnable(command[2:]):
+                run(command[2:], folder)  # later commands of the page may need what it leaves
             lines = (
                 shown if keep else "\n" + "\n".join(line.rstrip() for line in run(command[2:], folder)) + "\n"
             )
