@@ -62,8 +62,9 @@ class SimdCpuModel(MachineModel):
         "fitted to them)",
         "the costs of a call come from the smallest layer of each sort on that core, the instruction counts of vector "
         "operators from one layer each: other layers are predictions, other cores carry them over",
-        "Cortex-A53, Cortex-A72 and Core i7-9700K: port models and data sheets, no measured layer; published results "
-        "of such cores are in `cosim reproduce`",
+        "Core i7-9700K and Cortex-A72 by port models and data sheets, Cortex-A53 by assumed port rates, the caches "
+        "of both Cortex cores by assumed widths; no measured layer; published results of such cores are in `cosim "
+        "reproduce`",
         "several cores share whole rows of register tiles and the memory bandwidth; no time of several cores was "
         "compared",
         "vectors of 128 to 512 bits of x86 and Arm NEON; no SVE, SME or AMX kernels",

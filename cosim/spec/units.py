@@ -187,21 +187,15 @@ def symbol_of(suffix: str) -> str:
     return "/".join(_SUFFIX_SYMBOLS.get(part, part) for part in suffix.split("_per_"))
 
 
-_PREFIXES = (
-    (1e15, "P"),
-    (1e12, "T"),
-    (1e9, "G"),
-    (1e6, "M"),
-    (1e3, "k"),
-    (1.0, ""),
-    (1e-3, "m"),
-    (1e-6, "u"),
-    (1e-9, "n"),
+_PREFIXES = tuple(
+    (10.0**exponent, prefix)
+    for prefix, exponent in sorted(_SI.items(), key=lambda item: -item[1])
+    if prefix != "c"
 )
 
 
 def readable(value: float, suffix: str) -> str:
-    """A number as one would write it in a file: ``200 MHz``, ``4.264 GB/s``, ``64 KiB``, ``0.9``."""
+    """A number as one would write it in a file: ``200 MHz``, ``4.264 GB/s``, ``29.6 W``, ``64 KiB``, ``0.9``."""
     if suffix in ("count", "fraction", "ratio", ""):
         return f"{value:g}"
     above, slash, below = symbol_of(suffix).partition("/")
@@ -209,11 +203,13 @@ def readable(value: float, suffix: str) -> str:
         for size, prefix in ((1 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki")):
             if value and value % size == 0:
                 return f"{value / size:g} {prefix}B"
-    above = "B" if above == "bytes" else above
-    known = _BASES.get(above, ("", 1, ("",)))[2]
+    base, unit = value, "B" if above == "bytes" else above
+    if unit not in _BASES and unit[1:] in _BASES and unit[0] in _SI:
+        base, unit = value * 10.0 ** _SI[unit[0]], unit[1:]
+    allowed = _BASES.get(unit, ("", 1, ("",)))[2]
     for scale, prefix in _PREFIXES:
-        if prefix in known and abs(value) >= scale * (1 - 1e-12):
-            return f"{float(f'{value / scale:.12g}'):g} {prefix}{above}{slash}{below}"
+        if prefix in allowed and abs(base) >= scale * (1 - 1e-12):
+            return f"{float(f'{base / scale:.12g}'):g} {prefix}{unit}{slash}{below}"
     return f"{value:g} {above}{slash}{below}"
 
 

@@ -231,11 +231,16 @@ def test_unknown_suffixes_are_an_error_of_the_program() -> None:
         (1000, "bytes", "1 kB"),
         (95e-6, "s", "95 us"),
         (0.0, "s", "0 s"),
-        (0.5, "pj_per_bit", "0.5 pJ/bit"),
+        (0.5, "pj_per_bit", "500 fJ/bit"),
+        (29600, "mw", "29.6 W"),
+        (532, "nm", "532 nm"),
+        (0.044, "mm2", "0.044 mm2"),
+        (0.0, "mw", "0 mW"),
         (77.824e9, "px_per_s", "77.824 Gpx/s"),
         (0.9, "fraction", "0.9"),
         (128, "count", "128"),
-        (1e-12, "s", "1e-12 s"),
+        (1e-12, "s", "1 ps"),
+        (1e-18, "s", "1e-18 s"),
     ],
 )
 def test_readable_quantities(value: float, suffix: str, text: str) -> None:
