@@ -136,7 +136,7 @@ def _check_table(rows: list[dict[str, object]]) -> str:
     head = ("held against", "class", "cases", "exact", "MAPE", "Spearman", "fitted")
     cells = [
         (
-            str(row["against"]), str(row["class"]), str(row["cases"]), str(row["exact"]),
+            str(row["against"]), str(row["class"]), str(row["cases"]), str(row["exact"] or ""),
             f"{row['mape_pct']:.1f} %", f"{row['spearman']:.3f}", "yes" if row["fitted"] else "no",
         )
         for row in rows
