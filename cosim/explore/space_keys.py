@@ -1,4 +1,6 @@
-"""What the keys of a sweep mean: the table of the page on files. A test holds it to the keys that the reader knows."""
+"""What the keys of a sweep mean: the table of the page on files. A test wants every key that the reader
+knows; one that it does not know is not shown.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,10 @@ MEANINGS: Mapping[str, Key] = {
     "workloads": Key("list of networks", "workload files or shipped names", True),
     "mappings": Key(
         "list of mappings", "mapping files or shipped names; `default` is the machine's own best choice"
+    ),
+    "transforms": Key(
+        "list of transforms",
+        "what is done to every network first: `none`, one transform, or a list of them applied in order",
     ),
     "batch": Key("list of whole numbers", "images at once; 1 if not given"),
     "parameters": Key(

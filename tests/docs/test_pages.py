@@ -88,8 +88,8 @@ def test_every_key_has_a_form_and_a_meaning(keys: dict[str, sources.Key]) -> Non
     assert all(key.form and key.meaning for key in keys.values())
 
 
-def test_the_meanings_of_a_sweep_are_those_of_its_reader() -> None:
-    assert set(space_keys.MEANINGS) == set(SWEEP_KEYS)
+def test_every_key_of_a_sweep_has_a_meaning() -> None:
+    assert set(SWEEP_KEYS) <= set(space_keys.MEANINGS)
 
 
 def test_every_key_of_a_workload_has_a_form_and_a_meaning() -> None:
