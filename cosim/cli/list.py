@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 
-Rows = list[dict[str, str]]
+# Values that are lists are in the JSON only.
+Rows = Sequence[Mapping[str, str | list[str]]]
 
 
 def _archs() -> Rows:
@@ -51,8 +52,16 @@ def _workloads() -> Rows:
 def _kinds() -> Rows:
     from cosim.hardware.base import kinds, model_of
 
+    models = (model_of(kind) for kind in kinds())
     return [
-        {"kind": kind, "summary": model_of(kind).summary, "cycle": model_of(kind).cycle} for kind in kinds()
+        {
+            "kind": model.kind,
+            "summary": model.summary,
+            "cycle": model.cycle,
+            "holds": list(model.holds),
+            "leaves_out": list(model.leaves_out),
+        }
+        for model in models
     ]
 
 
@@ -130,13 +139,14 @@ def command(topic: str, as_json: bool) -> None:
     from cosim.cli import render
 
     table = Table(box=None, pad_edge=False)
-    for name in rows[0] if rows else ["nothing found"]:
+    shown = [{name: text for name, text in row.items() if isinstance(text, str)} for row in rows]
+    for name in shown[0] if shown else ["nothing found"]:
         table.add_column(
             name,
             justify="right"
             if name in ("layers", "macs", "params", "cases", "exact", "MAPE", "Spearman")
             else "left",
         )
-    for row in rows:
+    for row in shown:
         table.add_row(*row.values())
     render.console().print(table)

@@ -10,7 +10,7 @@ import click
 @click.command("schema")
 @click.argument("kind")
 def command(kind: str) -> None:
-    """Print the JSON Schema of the arch files of KIND, or of a `workload`.
+    """Print the JSON Schema of the files of KIND: a kind of machine, workload, board, memory, nest, nest_rules.
 
     \b
     cosim schema systolic > systolic.schema.json

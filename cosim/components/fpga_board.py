@@ -23,11 +23,17 @@ class FpgaDevice(Spec):
     """Resources of the device. A block RAM is 36 Kbit, two halves of 18; an UltraRAM block is 288 Kbit."""
 
     part: str
+    """Part number."""
     luts: CountOrNone
+    """Look-up tables."""
     flip_flops: CountOrNone
+    """Flip-flops."""
     dsps: CountOrNone
+    """DSP slices."""
     bram36s: CountOrNone
+    """Block RAMs of 36 Kbit."""
     urams: CountOrNone
+    """UltraRAM blocks."""
 
 
 class BoardMemory(Spec):
@@ -35,33 +41,46 @@ class BoardMemory(Spec):
     reach."""
 
     description: str
+    """What the memory is."""
     peak_bytes_per_s: BytesPerS | None = None
+    """Peak rate; left out where no source states it."""
     efficiency: Fraction | None = None
+    """Share of the peak that long bursts reach."""
 
 
 class BoardPower(Spec):
     """Measured power, each with the boundary of the measurement in its note."""
 
     idle_w: W | None = None
+    """Power of the board that does nothing."""
     loaded_w: W | None = None
+    """Power of the board under load."""
 
 
 class UsableShare(Spec):
     """Share of each resource that a design may take before routing fails to close timing."""
 
     luts: Fraction
+    """Share of the look-up tables."""
     flip_flops: Fraction
+    """Share of the flip-flops."""
     dsps: Fraction
+    """Share of the DSP slices."""
     bram36s: Fraction
+    """Share of the block RAMs."""
     urams: Fraction
+    """Share of the UltraRAM blocks."""
 
 
 class BoardSpec(Spec):
     """An FPGA board."""
 
     kind: Literal["board"]
+    """Kind of document."""
     name: str
+    """Name of the board."""
     description: str
+    """What it is."""
     device: FpgaDevice
     memory: BoardMemory
     power: BoardPower

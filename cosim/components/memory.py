@@ -1,7 +1,7 @@
 """Memories as technologies: what a level of any machine stores its data in, and what each access costs.
 
-A machine places a :class:`MemorySpec` at a path of its spec (``buffers.ifmap``, ``dram``) and calls
-:func:`memory_actions` for what it moved, :func:`memory_energies` for what an access costs and
+A machine places a :class:`~cosim.components.memory_spec.MemorySpec` at a path of its spec (``buffers.ifmap``,
+``dram``) and calls :func:`memory_actions` for what it moved, :func:`memory_energies` for what an access costs and
 :func:`memory_busy_s` for how long the ports are busy. Swapping SRAM for STT-RAM is then a change of the arch
 file, not of the machine.
 
@@ -32,171 +32,20 @@ one delta is this project's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from pydantic import model_validator
 
+from cosim.components.memory_spec import PATTERNS
 from cosim.components.memory_tables import array_cost
 from cosim.components.params import Params, Value
-from cosim.components.technology import MemoryTechnology
-from cosim.components.technology_preset import Encoding, preset_additions, preset_record
+from cosim.components.technology_preset import preset_record
 from cosim.ir.batch import Array
-from cosim.spec.base import (
-    Bits,
-    Bytes,
-    BytesPerS,
-    Count,
-    Fraction,
-    Mw,
-    Ns,
-    Pj,
-    PjPerBit,
-    Ratio,
-    Spec,
-    refuse,
-)
 
-PATTERNS = ("00", "01", "10", "11")
 HARD_PATTERNS = frozenset({"01", "10"})
 ECC_STORED_PER_DATA_BIT = {"none": 1.0, "secded-72-64": 72.0 / 64.0}
 
 Action = tuple[str, str]
-
-
-Table = Literal[
-    "cacti7-45-hp",
-    "cacti7-45-lstp",
-    "cacti7-32-hp",
-    "cacti7-32-lstp",
-    "cacti7-22-hp",
-    "cacti7-22-lstp",
-    "nvsim-sram-22-lstp",
-    "nvsim-stt-22",
-    "nvsim-reram-22",
-    "destiny-edram-32-hp",
-]
-
-
-class PatternShares(Spec):
-    """Shares of the patterns of two-bit cells in typical content; they sum to one within 1 %."""
-
-    p00: Fraction
-    p01: Fraction
-    p10: Fraction
-    p11: Fraction
-
-    @model_validator(mode="after")
-    def _sums_to_one(self) -> PatternShares:
-        total = sum(float(share) for share in (self.p00, self.p01, self.p10, self.p11))
-        if abs(total - 1.0) > 0.01:
-            raise refuse(
-                f"pattern shares that sum to {total:.4f}", "shares of the four patterns that sum to 1"
-            )
-        return self
-
-
-class MemorySpec(Spec):
-    """One memory: a technology, a size, a rate and the cost of an access.
-
-    A memory without a rate (no bandwidth, no latencies) is one whose ports keep up with their user by
-    construction. ``metadata_ratio`` is metadata of an encoding, in bits for each bit of data, charged like
-    data.
-    """
-
-    technology: MemoryTechnology
-    preset: str | None = None
-    """Technology record: the name of a shipped one or the path of a file."""
-    capacity_bytes: Bytes | None = None
-    word_bits: Bits
-    banks: Count
-    bandwidth_bytes_per_s: BytesPerS | None = None
-    read_latency_ns: Ns | None = None
-    write_latency_ns: Ns | None = None
-    table: Table | None = None
-    read_pj: Pj | None = None
-    write_pj: Pj | None = None
-    pj_per_bit: PjPerBit | None = None
-    scope: Literal["core", "device", "io", "system"] | None = None
-    leakage_mw: Mw | None = None
-    delta_read: Ratio | None = None
-    delta_write: Ratio | None = None
-    read_00_pj: Pj | None = None
-    read_01_pj: Pj | None = None
-    read_10_pj: Pj | None = None
-    read_11_pj: Pj | None = None
-    write_00_pj: Pj | None = None
-    write_01_pj: Pj | None = None
-    write_10_pj: Pj | None = None
-    write_11_pj: Pj | None = None
-    content: PatternShares | None = None
-    encoding: Encoding | None = None
-    """Encoding of the stored words, of which ``content`` is the result."""
-    group_words: Count | None = None
-    """Words for which the encoding chooses a form together."""
-    ecc: Literal["none", "secded-72-64"] = "none"
-    metadata_ratio: Ratio | None = None
-
-    @model_validator(mode="after")
-    def _says_enough(self) -> MemorySpec:
-        _check_size_and_rate(self)
-        if self.encoding is not None and self.metadata_ratio is None:
-            raise refuse(
-                f"encoding {self.encoding} without the share of its metadata", "metadata_ratio (0 for none)"
-            )
-        full = self if self.preset is None else self.model_copy(update=preset_additions(self, self.preset))
-        _check_energy(full)
-        return full
-
-
-def _check_size_and_rate(spec: MemorySpec) -> None:
-    if spec.capacity_bytes is None and spec.technology != "dram":
-        raise refuse(f"a memory of technology {spec.technology} without a size", "capacity_bytes")
-    if (spec.read_latency_ns is None) != (spec.write_latency_ns is None):
-        raise refuse(
-            "one of read_latency_ns and write_latency_ns", "both, or bandwidth_bytes_per_s, or no rate"
-        )
-    if spec.bandwidth_bytes_per_s is not None and spec.read_latency_ns is not None:
-        raise refuse("both bandwidth_bytes_per_s and latencies", "one way to state the rate")
-
-
-def _check_energy(spec: MemorySpec) -> None:
-    patterns = [getattr(spec, f"{verb}_{pattern}_pj") for verb in ("read", "write") for pattern in PATTERNS]
-    stated = [spec.read_pj is not None and spec.write_pj is not None, spec.table is not None]
-    stated += [spec.pj_per_bit is not None, all(pj is not None for pj in patterns), spec.preset is not None]
-    if sum(stated) != 1:
-        raise refuse(
-            f"{sum(stated)} statements of the energy of an access",
-            "exactly one of: preset; read_pj with write_pj; table; pj_per_bit (DRAM); read_00_pj .. write_11_pj",
-        )
-    if (
-        spec.preset is not None
-        and not preset_record(spec.preset).points
-        and preset_record(spec.preset).link is None
-    ):
-        raise refuse(f"preset {spec.preset!r}, which states no array and no link", "a record with either")
-    if (spec.pj_per_bit is None) != (spec.scope is None):
-        raise refuse(
-            "one of pj_per_bit and scope", "both: energies per bit of DRAM differ by what they contain"
-        )
-    if (
-        spec.table is None
-        and spec.leakage_mw is None
-        and not (spec.preset and preset_record(spec.preset).points)
-    ):
-        raise refuse("a memory without static power", "leakage_mw, or table, or a preset with an array")
-    if spec.technology != "mlc_stt_ram":
-        if spec.content is not None or any(pj is not None for pj in patterns) or spec.delta_read is not None:
-            raise refuse(
-                f"costs by content for technology {spec.technology}", "mlc_stt_ram, or no such field"
-            )
-        return
-    if spec.content is None:
-        raise refuse("two-bit cells without content", "content: {p00, p01, p10, p11}")
-    if patterns[0] is None and (spec.delta_read is None or spec.delta_write is None):
-        raise refuse(
-            "two-bit cells without costs by content", "delta_read and delta_write, or all eight energies"
-        )
 
 
 class Content(NamedTuple):

@@ -53,7 +53,9 @@ class PlaneSpec(Spec):
     """Pixels of the input, mask and camera planes, which are matched one to one."""
 
     rows: Count
+    """Rows of pixels."""
     columns: Count
+    """Columns of pixels."""
     shape: Literal["rectangular", "square"] = "rectangular"
     """``square`` uses the short side both ways."""
     superpixel: Count
@@ -72,8 +74,11 @@ class InputModulator(Spec):
     """The modulator of the input plane."""
 
     frame_s: S
+    """Time of one plane beside the loading of its rows."""
     row_load_s: S
+    """Time to load one row (Eq. 4)."""
     bits: Bits
+    """Levels of one pixel as bits; wider inputs take several planes."""
     bit_planes: Literal["integrated", "separate"] = "integrated"
     """Planes of a modulator with too few bits: summed by pulsed light in one exposure, or read one by one."""
     redrive: Literal["changed", "every_frame"] = "changed"
@@ -86,18 +91,26 @@ class MaskModulator(Spec):
     """The modulator of the Fourier plane."""
 
     type: Literal["complex", "amplitude", "phase", "binary"]
+    """What a pixel sets: amplitude and phase, one of them, or on and off."""
     encoding: Literal["direct", "double_phase", "hologram"] = "direct"
     """How complex values are written: natively or not at all; by pairs of phases; by a carrier."""
     pixels_per_value: Count
     """Mask pixels along a row that encode one complex value."""
     frame_s: S
+    """Time of one mask beside the loading of its rows."""
     row_load_s: S
+    """Time to load one row (Eq. 4)."""
     bits: Bits
+    """Bits of one conversion: what the memory delivers for a pixel, once for every converter."""
     converters_per_pixel: Count
+    """Conversions that set one pixel; two for amplitude and phase."""
     drive: Literal["plane", "tiles"] = "plane"
+    """Whether the whole mask is driven, or only the part behind lit tiles."""
 
     @model_validator(mode="after")
     def _encodes(self) -> MaskModulator:
+        """`double_phase` needs a phase mask, `hologram` an amplitude or binary one; a direct mask has one pixel for a
+        value."""
         pairs = {("phase", "double_phase"), ("amplitude", "hologram"), ("binary", "hologram")}
         if self.encoding != "direct" and (self.type, self.encoding) not in pairs:
             raise refuse(
@@ -122,6 +135,7 @@ class CameraSpec(Spec):
     """Readout of the camera."""
 
     rate_px_per_s: PxPerS
+    """Pixels read in a second."""
     frame_hz: Hz
     """Highest frame rate, however small the window."""
     roi: Literal["outputs", "window", "plane"] = "outputs"
@@ -129,6 +143,7 @@ class CameraSpec(Spec):
     ideal_readout: bool = False
     """Leave readout time out, as published speed-ups do."""
     bits: Bits
+    """Bits of a pixel that is read."""
 
 
 class DetectorSpec(Spec):
@@ -137,12 +152,17 @@ class DetectorSpec(Spec):
     electrons: SomeElectrons
     """Mean photo-electrons of a lit pixel at full signal: the photon budget."""
     full_well_electrons: SomeElectrons
+    """Electrons that a pixel holds."""
     read_noise_electrons: Electrons
+    """Standard deviation of a read."""
     dark_electrons_per_s: ElectronsPerS
+    """Electrons of a dark pixel in a second."""
     quantum_efficiency: Efficiency
+    """Electrons for each photon."""
 
     @model_validator(mode="after")
     def _fits_the_well(self) -> DetectorSpec:
+        """The photon budget is at most the full well."""
         if self.electrons.value > self.full_well_electrons.value:
             raise refuse(
                 f"a photon budget of {self.electrons.value:g} electrons in a well of "
@@ -156,9 +176,13 @@ class LaserSpec(Spec):
     """Light source and losses on the way to the sensor."""
 
     wavelength_nm: Nm
+    """Wavelength of the light."""
     path_transmission: Efficiency
+    """Share of the light that modulators, splitters and lenses let pass."""
     diffraction_efficiency: Efficiency
+    """Share of the light that the mask sends into the used order."""
     wall_plug_efficiency: Efficiency
+    """Optical over electrical power of the source."""
     delivered_j_per_s: JPerS
     """Optical energy that the source delivers per second: sets the exposure."""
 
@@ -167,13 +191,16 @@ class ConverterSpec(Spec):
     """Energy of one conversion."""
 
     dac_pj: Pj
+    """One conversion for a pixel of a modulator."""
     adc_pj: Pj
+    """One conversion of a pixel that is read."""
 
 
 class BenchSpec(Spec):
     """What the set-up draws whatever it does: camera electronics, modulator drivers, controllers."""
 
     static_mw: Mw
+    """Power while running, whatever is computed."""
 
 
 def check_scheme(mask: MaskModulator, signs: SignSpec) -> None:

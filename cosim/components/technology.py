@@ -69,57 +69,83 @@ class ArrayPoint(Spec):
     """One array as a tool computed it: an access moves ``access_bits`` of the array."""
 
     capacity_bytes: Bytes
+    """Size of the array."""
     read_pj: Pj
+    """Energy of a read access."""
     write_pj: Pj
+    """Energy of a write access."""
     read_ns: Ns | None = None
+    """Time of a read access."""
     write_ns: Ns | None = None
+    """Time of a write access."""
     leakage_mw: Mw
+    """Static power of the array."""
     area_mm2: Mm2 | None = None
+    """Area of the array."""
 
 
 class CellSpec(Spec):
-    """One cell without its array. ``density_gain``: bits per area over a one-bit cell of the same technology."""
+    """One cell without its array."""
 
     bits_per_cell: Count
+    """Bits that a cell holds."""
     area_f2: Ratio | None = None
+    """Area in squares of the feature size."""
     read_pj: Pj | None = None
+    """Energy of reading a cell without its array."""
     write_pj: Pj | None = None
+    """Energy of writing a cell without its array."""
     density_gain: Ratio | None = None
+    """Bits per area over a one-bit cell of the same technology."""
     read_steps: Count | None = None
+    """Steps of a read."""
     write_steps: Count | None = None
+    """Steps of a write."""
 
 
 class ContentSpec(Spec):
-    """How an access depends on the content of two-bit cells (eq. 1), and the pulses of a write (eq. 2).
-
-    ``soft_over_hard`` is the energy of the soft pulse over that of the hard one; pulse times are of one cell.
-    """
+    """How an access depends on the content of two-bit cells (eq. 1), and the pulses of a write (eq. 2)."""
 
     delta_read: Ratio | None = None
+    """How much dearer 01 and 10 are to read than 00 and 11, over the latter (eq. 1)."""
     delta_write: Ratio | None = None
+    """The same for writes."""
     soft_over_hard: Ratio | None = None
+    """Energy of the soft pulse over that of the hard one (eq. 2)."""
     soft_pulse_ns: Ns | None = None
+    """Time of the soft pulse of one cell."""
     hard_pulse_ns: Ns | None = None
+    """Time of the hard pulse of one cell."""
 
 
 class ErrorSpec(Spec):
     """Raw error rates of a stored bit. ``uniform_rate`` for every bit, or the soft and the hard bit of a cell."""
 
     uniform_rate: Fraction | None = None
+    """Rate of any stored bit."""
     soft_rate: Fraction | None = None
+    """Rate of the soft bit of a two-bit cell; with `hard_rate`."""
     hard_rate: Fraction | None = None
+    """Rate of the hard bit of a two-bit cell."""
 
 
 class ReliabilitySpec(Spec):
     """Thermal stability at ``stability_at_k``, writes a cell endures, refresh of a volatile cell."""
 
     thermal_stability: Ratio | None = None
+    """Energy barrier over k_B T at `stability_at_k`."""
     thermal_stability_sigma: Ratio | None = None
+    """Its standard deviation over the cells."""
     stability_at_k: K | None = None
+    """Temperature at which the stability is stated."""
     attempt_ns: Ns | None = None
+    """Inverse of the attempt frequency."""
     endurance_writes: Ratio | None = None
+    """Writes that a cell endures."""
     retention_s: S | None = None
+    """Time that a cell keeps its content."""
     refresh_us: Us | None = None
+    """Interval at which a volatile cell is refreshed."""
     refresh_nj: Nj | None = None
     """Energy of refreshing the array of the first point once."""
 
@@ -128,7 +154,9 @@ class LinkSpec(Spec):
     """DRAM: energy of a bit that is moved, and standing power, at the record's scope."""
 
     pj_per_bit: PjPerBit
+    """Energy of a bit that is moved."""
     standby_mw: Mw | None = None
+    """Power while nothing is moved."""
 
 
 class ArrayFigures(NamedTuple):
@@ -146,16 +174,27 @@ class TechnologySpec(Spec):
     """A technology record; see the module."""
 
     kind: Literal["memory"]
+    """Kind of document."""
     name: str
+    """Name of the record."""
     description: str = ""
+    """What it is."""
     technology: MemoryTechnology
+    """What the cells are."""
     scope: Scope
+    """What the energies contain."""
     node_nm: Nm | None = None
+    """Technology node; holds for all of the file."""
     supply_v: V | None = None
+    """Supply voltage."""
     transistors: Literal["hp", "lstp", "lop"] | None = None
+    """Transistors of the periphery: high performance, low standby power, low operating power."""
     access_bits: Bits
+    """Bits that one access of an array moves."""
     points: tuple[ArrayPoint, ...] = ()
+    """Arrays as a tool computed them, by increasing capacity."""
     link: LinkSpec | None = None
+    """Energy of moved bits instead of arrays (DRAM)."""
     cell: CellSpec
     content: ContentSpec = ContentSpec()
     errors: ErrorSpec = ErrorSpec()
@@ -163,6 +202,8 @@ class TechnologySpec(Spec):
 
     @model_validator(mode="after")
     def _holds_together(self) -> TechnologySpec:
+        """`points` (of scope array, by increasing capacity) or `link`, not both; cells of several bits state their
+        cost by content and one-bit cells none; `soft_rate` and `hard_rate` stand together."""
         if self.points and self.link is not None:
             raise refuse(f"{len(self.points)} array points and a link", "points, or link (DRAM)")
         sizes = [float(p.capacity_bytes) for p in self.points]
@@ -311,17 +352,18 @@ def _power_law(xs: list[float], ys: list[float], at: Value, single: float) -> Va
     return float(result) if result.ndim == 0 else result
 
 
-def load_technology(ref: str | Path) -> TechnologySpec:
+def load_technology(ref: str | Path, strict: bool = False) -> TechnologySpec:
     """A record from a path, or a shipped one by name (``cosim memory --list``).
 
-    Raises :class:`cosim.spec.problems.SpecError` with every problem of the file.
+    Raises :class:`cosim.spec.problems.SpecError` with every problem of the file; ``strict`` counts a constant
+    without a source as one.
     """
-    return _load(find_document(ref, "arch/memories").resolve())
+    return _load(find_document(ref, "arch/memories").resolve(), strict)
 
 
 @lru_cache(maxsize=64)
-def _load(path: Path) -> TechnologySpec:
-    return parse(TechnologySpec, load(path), set(sources_for(path)))
+def _load(path: Path, strict: bool) -> TechnologySpec:
+    return parse(TechnologySpec, load(path), set(sources_for(path)), strict)
 
 
 def technologies() -> tuple[str, ...]:

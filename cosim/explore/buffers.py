@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cosim.components.memory import PATTERNS
+from cosim.components.memory_spec import PATTERNS
 from cosim.components.params import Params, Value
 from cosim.components.technology import TechnologyError, TechnologySpec, load_technology
 from cosim.explore.buffers_content import PJ_PER_J, component_of, cost_of, with_content

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cosim.components.estimate import CostTable, price
-from cosim.components.memory import PATTERNS
+from cosim.components.memory_spec import PATTERNS
 from cosim.components.params import Params, Value
 from cosim.hardware.load import Machine
 from cosim.ir.batch import Array, LayerBatch

@@ -76,6 +76,10 @@ class TemplateModel(MachineModel):
     spec = TemplateSpec
     cycle = "one clock of the arithmetic units"
     leaves_out = ("on-chip buffers: every operand crosses the memory interface once per layer",)
+    holds = (
+        "any layer: both units and the memory overlap perfectly, whatever its shape",
+        "not held against measurements: say here what it was held against, with the error, and where that ends",
+    )
 
     def _traffic_bytes(self, layers: LayerBatch, params: Params) -> Value:
         x = layers.x_elems * params["datapath.x_bits"]

@@ -33,6 +33,7 @@ class MachineModel(ABC):
     choices:     per-layer choices of a mapping; the first value of each is the default
     cycle:       what one "cycle" of this machine is, in words
     leaves_out:  what the model does not contain, in words, printed with every result
+    holds:       what the model assumes and where it holds: limits of its form, what it was held against and what not
     """
 
     kind: ClassVar[str]
@@ -41,6 +42,7 @@ class MachineModel(ABC):
     choices: ClassVar[Choices] = {}
     cycle: ClassVar[str]
     leaves_out: ClassVar[tuple[str, ...]] = ()
+    holds: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def estimate(self, layers: LayerBatch, params: Params, plan: Plan) -> Estimate:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from cosim.components.params import ParameterRow, Params
 from cosim.hardware.base import MachineModel, kinds, model_of
 from cosim.hardware.lowering import lower, parameter_rows
-from cosim.spec.base import parse
+from cosim.spec.base import Spec, parse
 from cosim.spec.hashing import canonical_hash
 from cosim.spec.machine import MachineSpec
 from cosim.spec.overrides import with_overrides
@@ -19,6 +20,14 @@ from cosim.spec.sources import sources_for
 from cosim.spec.strict_yaml import Document, load
 
 COMPANION = "companion"
+
+# kind of document -> module and class of its form, beside those of the machines
+FORMS: Mapping[str, tuple[str, str]] = {
+    "board": ("cosim.components.fpga_board", "BoardSpec"),
+    "memory": ("cosim.components.technology", "TechnologySpec"),
+    "nest": ("cosim.mapping.nest_arch", "NestSpec"),
+    "nest_rules": ("cosim.mapping.nest_arch", "NestRulesSpec"),
+}
 
 
 @dataclass(frozen=True)
@@ -135,8 +144,17 @@ def _content(params: Params) -> dict[str, Any]:
     }
 
 
+def form_of(kind: str) -> type[Spec]:
+    """The form of documents of ``kind``: of a kind of machine, or one of :data:`FORMS`; ``KeyError`` for another."""
+    if kind not in FORMS:
+        return model_of(kind).spec
+    module, name = FORMS[kind]
+    form: type[Spec] = getattr(import_module(module), name)
+    return form
+
+
 def schema_of(kind: str) -> dict[str, Any]:
-    """JSON Schema of the machine files of ``kind``, or of ``workload`` files.
+    """JSON Schema of the documents of ``kind``: machines of a kind, ``workload`` files, and :data:`FORMS`.
 
     Raises :class:`SpecError` for an unknown kind.
     """
@@ -146,10 +164,10 @@ def schema_of(kind: str) -> dict[str, Any]:
         from cosim.ir.workload_schema import workload_schema
 
         return workload_schema()
-    if kind not in kinds():
-        known = (*kinds(), "workload")
+    known = (*kinds(), "workload", *FORMS)
+    if kind not in known:
         problem = Problem(
             "schema", 0, 0, "kind", repr(kind), f"one of {one_of(known)}", nearest_hint(kind, known)
         )
         raise SpecError([problem])
-    return json_schema(model_of(kind).spec)
+    return json_schema(form_of(kind))

@@ -1,9 +1,13 @@
 """4f correlators: a lens, a Fourier mask, a lens; a camera reads convolutions of a whole plane of tiles.
 
 Time counts frames and what a frame waits for (:mod:`cosim.components.optics_frames`); the tiling that says what
-shares a frame is :mod:`cosim.mapping.optical_tiling`. Linear layers are 1x1 convolutions whose image is the
-tokens. Whatever light does not do (normalisation, activation, softmax, sums over channels and sign passes,
-operands computed at run time) is executed by the companion machine, after the frames of its layer.
+shares a frame is :mod:`cosim.mapping.optical_tiling`; modulators, converters, laser and camera are in
+:mod:`cosim.components.optics`, memories in :mod:`cosim.components.memory`. What the light computes, and how well, is
+the value model: :mod:`cosim.noise.optical`, :mod:`cosim.noise.optical_snr`.
+
+Linear layers are 1x1 convolutions whose image is the tokens. Whatever light does not do (normalisation, activation,
+softmax, sums over channels and sign passes, operands computed at run time) is executed by the companion machine
+(:mod:`cosim.components.companion`), after the frames of its layer.
 
     energy = driven input px * E_DAC + driven mask px * converters * E_DAC + read px * E_ADC
              + lit px * electrons * E_laser + memory + companion + static power * latency       (Eq. 1)
@@ -23,7 +27,8 @@ from pydantic import model_validator
 from cosim.components import companion as inner
 from cosim.components.companion import latency_s
 from cosim.components.estimate import Action, EnergyTable, Estimate
-from cosim.components.memory import MemorySpec, memory_actions, memory_energies
+from cosim.components.memory import memory_actions, memory_energies
+from cosim.components.memory_spec import MemorySpec
 from cosim.components.optics import (
     BenchSpec,
     CameraSpec,
@@ -57,9 +62,13 @@ class OpticalDatapath(Spec):
     """Widths of operands on the modulators, of results from the camera, and of electronic sums."""
 
     x_bits: Bits
+    """Width of an input value on its modulator."""
     w_bits: Bits
+    """Width of a weight."""
     y_bits: Bits
+    """Width of a result."""
     acc_bits: Bits
+    """Width of an electronic sum."""
 
 
 class Optical4fSpec(MachineSpec):
@@ -76,12 +85,15 @@ class Optical4fSpec(MachineSpec):
     converters: ConverterSpec
     bench: BenchSpec
     memory: MemorySpec
+    """Memory that feeds the modulators and takes what the camera reads."""
     datapath: OpticalDatapath
     overlap: Literal["pipelined", "sequential"] = "pipelined"
     """Whether modulation, exposure and readout of successive frames overlap."""
 
     @model_validator(mode="after")
     def _can_form_its_signs(self) -> Optical4fSpec:
+        """A mask that holds no arbitrary kernel (amplitude, phase or binary without an encoding) takes one of the
+        sign schemes abs, square and nonnegative."""
         check_scheme(self.mask, self.signs)
         return self
 
@@ -108,6 +120,22 @@ class Optical4fModel(MachineModel):
         "partly filled frames at the end of a layer last as long as full ones",
         "alignment, calibration and phase stability of a reference beam cost neither time nor energy",
         "layers of unknown kind: only their bytes are counted, on the companion",
+    )
+    holds: ClassVar[tuple[str, ...]] = (
+        "coherent scalar light, thin lenses and a thin mask: spectra multiply exactly; wave propagation confirms it "
+        "at critical sampling, f = N d^2 / lambda with pitch d, for an even number N of samples (odd ones are "
+        "refused)",
+        "input, mask and camera planes matched pixel to pixel; a tile and its guard must fit the plane: larger maps, "
+        "and kernels above half the plane, are split and summed, or refused with `plane.split: false`",
+        "a linear camera in the manner of EMVA 1288 whose photon budget is at most the full well",
+        "a mask that is not complex and has no complex encoding holds no arbitrary kernel: kernel and channel tiling "
+        "and the sign schemes that need one are refused",
+        "a modulator of 3840 x 2160 pixels at 2 MHz, which `optical4f` takes from Li and Gupta (2022), has not been "
+        "demonstrated in two dimensions, and no camera of that speed was found: the plane would deliver 16.6 Tpx/s, "
+        "the fastest camera reads 77.8 Gpx/s (1280 x 800 at 76,000 frames a second), so readout is part of the time "
+        "unless `camera.ideal_readout` leaves it out",
+        "times and energies have not been held against a measured machine; the bench file takes rates and powers from "
+        "print (Hu et al., 2022, doi:10.1002/lpor.202200213)",
     )
 
     def estimate(self, layers: LayerBatch, params: Params, plan: Plan) -> Estimate:

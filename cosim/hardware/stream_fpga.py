@@ -5,123 +5,36 @@
 Five terms stay apart: the engine's cycles (packets times initiation interval,
 :mod:`cosim.mapping.fpga_cnna`), its DMA ports, the board's DRAM, the host's calls and its copies. The
 engine does dense convolutions that its line buffer covers, fully connected layers and max pooling; ReLU
-happens in the output stream of the layer before and costs a cycle. Everything else runs on the companion,
-the processor of the board.
+happens in the output stream of the layer before and costs a cycle. Everything else runs on the companion
+(:mod:`cosim.components.companion`), the processor of the board. A build must fit its board
+(:mod:`cosim.components.fpga_resources`); its memory is one of :mod:`cosim.components.memory`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
-from pydantic import model_validator
 
 from cosim.components import companion as inner
 from cosim.components.estimate import EnergyTable, Estimate, Stage
-from cosim.components.fpga_board import load_board
-from cosim.components.fpga_resources import (
-    DoesNotFitError,
-    MemoryArray,
-    Products,
-    Use,
-    design_use,
-    require_fit,
-)
-from cosim.components.memory import MemorySpec, memory_actions, memory_energies
+from cosim.components.memory import memory_actions, memory_energies
 from cosim.components.params import Params, Value
 from cosim.components.tiling import Tiling, Tilings
 from cosim.hardware._fpga_companion import leftover, leftover_tilings, with_companion
+from cosim.hardware._stream_fpga_spec import StreamFpgaSpec
 from cosim.hardware.base import MachineModel
 from cosim.ir.batch import Array, LayerBatch, Mask
 from cosim.ir.ops import OpClass
 from cosim.mapping.feasibility import Limit
 from cosim.mapping.fpga_cnna import CnnaBuild, CnnaLayout, engine_cycles, lay_out
 from cosim.mapping.plan import Choices, Plan
-from cosim.spec.base import Bits, Bytes, Count, Cycles, Fraction, Hz, Mw, Pj, S, Spec, refuse
 from cosim.spec.machine import MachineSpec
 
 PLACES = ("engine", "stream", "companion")
 # Burst setting of the DMA engines (HEB.py of the authors' repository).
 _BURST_WORDS = 256
-
-
-class Build(Spec):
-    """What was synthesised; see :class:`cosim.mapping.fpga_cnna.CnnaBuild`."""
-
-    data_bits: Bits
-    dma_bits: Bits
-    pes: Count
-    out: Count
-    wbuf_words: Count
-    line_rows: Count
-    line_words: Count
-    pool_words: Count
-
-
-class Timing(Spec):
-    """How fast it runs: the running clock, cycles of a packet, packets of a bias, cycles of a pooled word."""
-
-    clock_hz: Hz
-    packet_ii_cycles: Cycles
-    bias_packets: Count
-    pool_cycles: Cycles
-
-
-class HostCalls(Spec):
-    """The driver: time of one call (a split, a pooling layer), time to copy one word of weights."""
-
-    call_s: S
-    weight_word_s: S
-
-
-class Power(Spec):
-    """Average power while running, and energies not contained in it."""
-
-    running_mw: Mw
-    mac_pj: Pj
-
-
-class StreamFpgaSpec(MachineSpec):
-    """A stream engine on a board."""
-
-    kind: Literal["stream_fpga"]
-    board: str
-    build: Build
-    timing: Timing
-    first_layer_pixel_bytes: Bytes
-    dram: MemorySpec
-    dram_efficiency: Fraction
-    host: HostCalls
-    power: Power
-
-    @model_validator(mode="after")
-    def _fits_its_board(self) -> StreamFpgaSpec:
-        if self.dram.bandwidth_bytes_per_s is None:
-            raise refuse("an outer memory without a rate", "dram.bandwidth_bytes_per_s", at="dram")
-        if int(self.build.dma_bits) % int(self.build.data_bits):
-            raise refuse("a DMA width that is no multiple of the data width", "a multiple", at="build")
-        try:
-            require_fit(build_use(self.build), load_board(self.board))
-        except (DoesNotFitError, KeyError) as error:
-            raise refuse(str(error), "a build that fits a board of arch/boards", at="board") from None
-        return self
-
-
-def build_use(build: Build) -> Use:
-    """Resources of a build: its multipliers, weight buffers, line buffer and pooling memory."""
-    lanes = int(build.dma_bits) // int(build.data_bits)
-    chunk_bits = lanes * int(build.out) * int(build.data_bits)
-    products = Products(int(build.pes) * lanes * int(build.out), int(build.data_bits), int(build.data_bits))
-    return design_use(
-        [products],
-        [
-            MemoryArray("weights", int(build.wbuf_words), chunk_bits, int(build.pes)),
-            MemoryArray("line buffer", int(build.line_words), int(build.dma_bits), int(build.line_rows)),
-            MemoryArray("window", -(-512 * int(build.line_rows) // lanes), int(build.dma_bits)),
-            MemoryArray("pooling", int(build.pool_words), int(build.dma_bits)),
-        ],
-    )
 
 
 def _build(params: Params) -> CnnaBuild:
@@ -205,6 +118,19 @@ class StreamFpgaModel(MachineModel):
         "rate limits of the output merge, which hold back layers of few input channels",
         "energy by activity: the measured power while running is charged for the whole time",
         "operators of unknown kind: only their bytes are counted, on the companion",
+    )
+    holds: ClassVar[tuple[str, ...]] = (
+        "dense convolutions without groups and dilation whose kernel is at most `build.line_rows` high, fully "
+        "connected layers, max pooling, and ReLU in the stream; everything else on the companion, or refused without "
+        "one",
+        "one filter for each lane must fit the weight buffers and a row of the input map the line buffer, which is "
+        "refused otherwise; a build whose least resources exceed its board is refused",
+        "builds of 8, 16 and 32 bits, streams of 64 and 128 bits, 4 to 64 elements: the engine against the 60 times "
+        "that the authors simulated, mean error below 0.2 %",
+        "one measured board: CNNA16 on an Ultra96, VGG16, one image. Splits and DMA words equal its log; documented "
+        "parameters alone give a lower bound (convolutions at 0.59 of the log); with clock and host terms fitted to "
+        "the log, convolutions come out at 0.94 and the fully connected layer that was held out at 0.37 of it",
+        "power: one published average (2.63 W, rail not named), charged for the whole time",
     )
 
     def estimate(self, layers: LayerBatch, params: Params, plan: Plan) -> Estimate:

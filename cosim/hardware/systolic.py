@@ -10,8 +10,8 @@ run one after the other. A transposed convolution is a product followed by an ov
 unit, a deformable one a bilinear gather on the vector unit (7 operations a sample) followed by a product.
 Everything that is not a multiply-accumulate runs on the vector unit.
 
-Any memory may be of any technology (:mod:`cosim.components.memory`): an STT-RAM buffer changes the energy,
-the leakage and, through its latencies, the time that its ports are busy.
+Any memory may be of any technology (:mod:`cosim.components.memory`, :mod:`cosim.components.memory_tables`): an
+STT-RAM buffer changes the energy, the leakage and, through its latencies, the time that its ports are busy.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from cosim.components.memory import (
 )
 from cosim.components.params import Params, Value
 from cosim.components.tiling import Tilings
-from cosim.hardware._systolic_spec import SystolicSpec
+from cosim.hardware._systolic_spec import HOLDS, SystolicSpec
 from cosim.hardware._systolic_tiling import fold_tilings
 from cosim.hardware.base import MachineModel
 from cosim.ir.batch import Array, LayerBatch
@@ -292,6 +292,7 @@ class SystolicModel(MachineModel):
         "sampled positions of a deformable convolution are found in the input buffer",
         "operators of unknown kind: only their bytes are counted",
     )
+    holds: ClassVar[tuple[str, ...]] = HOLDS
 
     def estimate(self, layers: LayerBatch, params: Params, plan: Plan) -> Estimate:
         """Counts for every layer; see Eq. 1 of the module."""
@@ -328,7 +329,8 @@ class SystolicModel(MachineModel):
         )
 
     def tilings(self, layers: LayerBatch, params: Params, plan: Plan, estimate: Estimate) -> Tilings:
-        """One tile a fold, with its own loads."""
+        """A tile is a fold of the array, with what it loads and stores (:mod:`cosim.mapping.fold_loads`); a layer of
+        the vector unit passes in pieces of half the input buffer."""
         case = _Case.of(layers, params)
         hold_bytes = data_capacity_bytes(params, "buffers.ifmap") * 0.5
         bits = params["datapath.x_bits"]

@@ -19,6 +19,15 @@ from cosim.spec.strict_yaml import Document, load, loads
 
 __all__ = ["dump_workload", "load_workload", "read_workload", "save_workload"]
 
+RULES = (
+    "Names are unique, and `inputs` of a layer name earlier layers or inputs of the network.",
+    "Multiply-accumulate layers are written by dimensions, all others by element counts; a key of the other sort is "
+    "refused.",
+    "Input size, kernel, stride, dilation and padding must give the output size that is stated.",
+    "Without `inputs` a layer reads the one above it (the first one the first input); without `H` and `W` the input "
+    "has the size that gives P and Q exactly.",
+    "All problems of a file are reported together, with line, column and nearest spelling.",
+)
 _KEYS = ("kind", "name", "batch", "origin", "published", "inputs", "outputs", "layers", "coverage")
 _TREATMENTS = ("modelled", "alias", "folded", "unknown")
 _COVERAGE_KEYS = ("operator", "treatment", "count", "macs", "moved_bytes")

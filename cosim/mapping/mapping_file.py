@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cosim.mapping.plan import MappingDoc, Rule
+from cosim.spec.keys import Key
 from cosim.spec.problems import Problem, SpecError, describe, nearest_hint, one_of
 from cosim.spec.strict_yaml import Document, load
 
-KEYS = ("cosim", "kind", "name", "description", "arch", "defaults", "layers")
+KEYS: Mapping[str, Key] = {
+    "kind": Key("`mapping`", "kind of document", True),
+    "name": Key("text", "name, shown in results; that of the file if not given"),
+    "description": Key("text", "what the mapping is for; not read"),
+    "cosim": Key("text", "version that it was written for; not read"),
+    "arch": Key("text", "machine that it was written for; not read, the machine is named when it is used"),
+    "defaults": Key("choice: value", "choices of every layer"),
+    "layers": Key("pattern: {choice: value}", "choices by layer name or shell wildcard"),
+}
+RULES = (
+    "A pattern must match a layer; where several match, later ones win.",
+    "Choices and values are those of the machine's kind (its page, or `cosim list kinds`); the nearest spelling is "
+    "named. Both are checked when the mapping meets a machine and a network.",
+    "A choice that a layer cannot take (a kernel for another operator, a tiling that the mask cannot hold) is "
+    "refused with the layer and the reason.",
+)
 
 
 def load_mapping(path: Path) -> MappingDoc:

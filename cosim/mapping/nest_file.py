@@ -17,14 +17,41 @@ from typing import Any
 
 from cosim.mapping.nest import LOOP_KINDS, LevelMapping, Loop, NestArch, NestMapping
 from cosim.mapping.nest_arch import load_nest
+from cosim.spec.keys import Key
 from cosim.spec.locate import find_document
 from cosim.spec.problems import Problem as Defect
 from cosim.spec.problems import SpecError, describe, nearest_hint, one_of
 from cosim.spec.strict_yaml import Document, load
 
-KEYS = ("kind", "name", "arch", "workload", "objective", "layers")
-LAYER_KEYS = ("same_as", "energy_pj", "cycles", "bound", "certificate", "levels")
-LEVEL_KEYS = ("keep", "temporal", "spatial_y", "spatial_x")
+KEYS: Mapping[str, Key] = {
+    "kind": Key("`nest_mapping`", "kind of document", True),
+    "name": Key("text", "name; that of the file if not given"),
+    "arch": Key("text", "hierarchy that the mappings are for", True),
+    "workload": Key("text", "network that they are for"),
+    "objective": Key("`energy`, `latency` or `edp`", "what was minimised"),
+    "layers": Key("layer name: entry", "one entry for each mapped layer, in the order of the network", True),
+}
+LAYER_KEYS: Mapping[str, Key] = {
+    "same_as": Key("layer name", "an entry above of equal shape; no other key is needed then"),
+    "energy_pj": Key("number, at least 0", "energy of the layer when it was mapped, in pJ", True),
+    "cycles": Key("number, at least 0", "cycles of the layer when it was mapped", True),
+    "bound": Key("number, at least 0", "least value of the objective that any mapping can have", True),
+    "certificate": Key("text", "`optimal`, or the gap that is left"),
+    "levels": Key("level name: loops", "every level of the hierarchy", True),
+}
+LEVEL_KEYS: Mapping[str, Key] = {
+    "keep": Key("list of Inputs, Outputs, Weights", "data spaces that the level holds", True),
+    "temporal": Key(
+        "list of `K 4` or `K 4 last 2`", "loops in time from the outermost inwards; `last` is a remainder"
+    ),
+    "spatial_y": Key("list of loops", "loops over children along y"),
+    "spatial_x": Key("list of loops", "loops over children along x"),
+}
+_LOOPS = tuple(LEVEL_KEYS)[1:]
+RULES = (
+    "Every level of the hierarchy that `arch` names must be listed.",
+    "Costs come out the same when the file is read and evaluated again.",
+)
 _LOOP = re.compile(r"([A-Za-z]\w*) (\d+)(?: last (\d+))?")
 
 
@@ -67,7 +94,7 @@ def layer_lines(name: str, layer: MappedLayer, arch: NestArch) -> list[str]:
     ]
     for spec, part in zip(arch.levels, layer.mapping.levels, strict=True):
         text = [f"keep: [{', '.join(sorted(part.keep))}]"]
-        for kind in ("temporal", "spatial_y", "spatial_x"):
+        for kind in _LOOPS:
             loops = [loop for loop in part.loops if loop.kind == kind]
             if loops:
                 text.append(f"{kind}: {_loops_text(loops)}")
@@ -171,7 +198,7 @@ class _Reader:
             block = self.block((*path, name), levels[name], LEVEL_KEYS)
             loops = [
                 loop
-                for kind in LEVEL_KEYS[1:]
+                for kind in _LOOPS
                 if kind in block
                 for loop in self.loops((*path, name, kind), block[kind], kind)
             ]

@@ -7,9 +7,21 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from cosim.spec.keys import Key
 from cosim.spec.locate import ROOT
 from cosim.spec.problems import SpecError, describe
 from cosim.spec.strict_yaml import load
+
+KEYS: Mapping[str, Key] = {
+    "kind": Key("`sources`", "kind of document; lets `cosim validate` read it"),
+    "sources": Key("key: entry", "the entries by the key that constants name", True),
+    "sources.<key>.title": Key("text", "author and title, or what it is", True),
+    "sources.<key>.<field>": Key("text or number", "anything else worth saying: where, doi, year, url"),
+}
+RULES = (
+    "A machine file uses the nearest `sources.yaml` above it, else the shipped one; a constant that names a key "
+    "which is not there is refused.",
+)
 
 
 @dataclass(frozen=True)

@@ -180,6 +180,51 @@ def scale_of(suffix: str) -> Scale:
     return scale.per(_SYMBOLS[_SUFFIX_SYMBOLS.get(below, below)]) if below else scale
 
 
+def symbol_of(suffix: str) -> str:
+    """A field suffix as people write the unit: ``pJ/bit`` for ``pj_per_bit``, ``ratio`` for ``ratio``."""
+    if suffix in ("count", "fraction", "ratio"):
+        return suffix
+    return "/".join(_SUFFIX_SYMBOLS.get(part, part) for part in suffix.split("_per_"))
+
+
+_PREFIXES = tuple(
+    (10.0**exponent, prefix)
+    for prefix, exponent in sorted(_SI.items(), key=lambda item: -item[1])
+    if prefix != "c"
+)
+
+
+def readable(value: float, suffix: str) -> str:
+    """A number as one would write it in a file: ``200 MHz``, ``4.264 GB/s``, ``29.6 W``, ``64 KiB``, ``0.9``."""
+    if suffix in ("count", "fraction", "ratio", ""):
+        return f"{value:g}"
+    above, slash, below = symbol_of(suffix).partition("/")
+    if above == "bytes" and not slash:
+        for size, prefix in ((1 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki")):
+            if value and value % size == 0:
+                return f"{value / size:g} {prefix}B"
+    base, unit = value, "B" if above == "bytes" else above
+    if unit not in _BASES and unit[1:] in _BASES and unit[0] in _SI:
+        base, unit = value * 10.0 ** _SI[unit[0]], unit[1:]
+    allowed = _BASES.get(unit, ("", 1, ("",)))[2]
+    for scale, prefix in _PREFIXES:
+        if prefix in allowed and abs(base) >= scale * (1 - 1e-12):
+            return f"{float(f'{base / scale:.12g}'):g} {prefix}{unit}{slash}{below}"
+    return f"{value:g} {above}{slash}{below}"
+
+
+def unit_table() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """(dimension, example, symbols that a file may use) of every plain dimension."""
+    found: dict[str, list[str]] = {}
+    for symbol, scale in _SYMBOLS.items():
+        found.setdefault(scale.dimension, []).append(symbol)
+    return tuple(
+        (name.split(" ", 1)[-1], example, tuple(found[dimension]))
+        for dimension, (name, example) in _DIMENSIONS.items()
+        if dimension in found
+    )
+
+
 def expected(suffix: str) -> str:
     """What a field of this unit takes, for a message: `a frequency such as '200 MHz'`."""
     dimension = scale_of(suffix).dimension

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from cosim.cli.main import COMMANDS, main
+from cosim.cli.validate import problems_of
+from cosim.spec.locate import ROOT
 
 
 def call(capsys: pytest.CaptureFixture[str], *args: str) -> str:
@@ -36,6 +38,28 @@ def test_schema_states_units(capsys: pytest.CaptureFixture[str]) -> None:
     text = json.dumps(schema)
     assert schema["$schema"].startswith("https://json-schema.org/")
     assert '"x-unit": "hz"' in text
+
+
+@pytest.mark.parametrize(("kind", "unit"), [("memory", "pj"), ("board", "bytes_per_s"), ("nest", "hz")])
+def test_schema_of_documents_that_are_no_machines(
+    capsys: pytest.CaptureFixture[str], kind: str, unit: str
+) -> None:
+    schema = json.loads(call(capsys, "schema", kind))
+    assert schema["properties"]["kind"]["const"] == kind
+    assert f'"x-unit": "{unit}"' in json.dumps(schema)
+
+
+def test_kinds_say_where_they_hold_and_what_they_leave_out(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = json.loads(call(capsys, "list", "kinds", "--json"))["kinds"]
+    assert all(row["holds"] and row["leaves_out"] for row in rows)
+    assert rows[0]["holds"][0] not in call(capsys, "list", "kinds")
+
+
+def test_every_shipped_record_board_and_hierarchy_is_valid() -> None:
+    paths = [p for folder in ("memories", "boards", "nests") for p in (ROOT / "arch" / folder).glob("*.yaml")]
+    found = {str(path): problems_of(path, strict=True) for path in paths}
+    assert not {path: problems for path, (_, problems) in found.items() if problems}
+    assert {kind for kind, _ in found.values()} == {"memory", "board", "nest", "nest_rules"}
 
 
 def test_explain_param_gives_value_unit_source_and_who_set_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 
 from cosim.components.memory import (
     Content,
-    MemorySpec,
-    Table,
     data_capacity_bytes,
     memory_actions,
     memory_busy_s,
     memory_energies,
 )
+from cosim.components.memory_spec import MemorySpec, Table
 from cosim.components.memory_tables import ARRAY_TABLES, KIB, MemoryTableError, array_cost
 from cosim.components.params import Params, Value
 from cosim.hardware.lowering import leaves

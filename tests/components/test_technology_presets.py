@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import yaml
 
-from cosim.components.memory import MemorySpec, memory_actions, memory_energies
+from cosim.components.memory import memory_actions, memory_energies
+from cosim.components.memory_spec import MemorySpec
 from cosim.components.params import Params, Value
 from cosim.components.technology import load_technology
 from cosim.components.technology_preset import Encoding

@@ -57,6 +57,7 @@ def test_model_describes_itself(machine: Machine) -> None:
     assert model.summary
     assert model.cycle
     assert model.leaves_out, "a model that leaves nothing out is not believed"
+    assert model.holds, "say what the model assumes, and what it was held against"
     assert float(model.cycle_hz(machine.params)) > 0
     assert float(model.peak_macs_per_s(machine.params)) > 0
 

@@ -19,8 +19,8 @@ import pytest
 from cosim.spec.locate import ROOT
 
 NOT_RUN = ("make", "git", "pip", "cd")
-# How often a long command reports depends on how fast the machine is.
-PROGRESS = re.compile(r"[\d,]+ of [\d,]+ \S+, \S+/s, .* left.*")
+# Progress of long work, a line every few seconds: whether one comes depends on the speed of the machine.
+PROGRESS = re.compile(r"[\d,]+ of [\d,]+ [\w ]+, .*/s, .* left.*")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -75,7 +75,7 @@ def runnable(text: str) -> bool:
 
 
 def run(text: str, folder: Path) -> list[str]:
-    """Lines that a command prints (both streams); `/tmp/` in it stands for ``folder``."""
+    """Lines that a command prints (both streams), progress apart; `/tmp/` in it stands for ``folder``."""
     env = {**os.environ, "NO_COLOR": "1", "COLUMNS": "140"}
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
     text = text.replace("/tmp/", f"{folder}/")
@@ -93,6 +93,14 @@ def run(text: str, folder: Path) -> list[str]:
 
 
 RUNNABLE = [c for c in commands() if runnable(c.text)]
+
+
+def test_progress_is_no_output() -> None:
+    assert PROGRESS.fullmatch("534 of 13,600 layers, 106/s, 2 min left")
+    assert PROGRESS.fullmatch("1 of 1 shapes, 0.0047/s, 72 s left (layer1.0.conv1)")
+    assert not PROGRESS.fullmatch(
+        "energy on eyeriss: 1.824 mJ, 6.021 ms in all; 1 of 1 shapes proven optimal"
+    )
 
 
 def test_the_readme_shows_both_commands_and_real_output() -> None:

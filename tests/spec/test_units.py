@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.spec.problems import Refusal, Refused
-from cosim.spec.units import expected, parse, scale_of
+from cosim.spec.units import expected, parse, readable, scale_of, unit_table
 
 
 @pytest.mark.parametrize(
@@ -220,3 +220,51 @@ def test_unknown_suffixes_are_an_error_of_the_program() -> None:
         scale_of("furlongs")
     with pytest.raises(KeyError):
         scale_of("pj_per_furlong")
+
+
+@pytest.mark.parametrize(
+    ("value", "suffix", "text"),
+    [
+        (2e8, "hz", "200 MHz"),
+        (4.264e9, "bytes_per_s", "4.264 GB/s"),
+        (65536, "bytes", "64 KiB"),
+        (1000, "bytes", "1 kB"),
+        (95e-6, "s", "95 us"),
+        (0.0, "s", "0 s"),
+        (0.5, "pj_per_bit", "500 fJ/bit"),
+        (29600, "mw", "29.6 W"),
+        (532, "nm", "532 nm"),
+        (0.044, "mm2", "0.044 mm2"),
+        (0.0, "mw", "0 mW"),
+        (77.824e9, "px_per_s", "77.824 Gpx/s"),
+        (0.9, "fraction", "0.9"),
+        (128, "count", "128"),
+        (1e-12, "s", "1 ps"),
+        (1e-18, "s", "1e-18 s"),
+    ],
+)
+def test_readable_quantities(value: float, suffix: str, text: str) -> None:
+    assert readable(value, suffix) == text
+
+
+@given(
+    st.floats(1e-9, 1e15, allow_nan=False),
+    st.sampled_from(["hz", "s", "bytes_per_s", "px_per_s", "pj", "mw"]),
+)
+def test_a_readable_quantity_is_read_back(value: float, suffix: str) -> None:
+    """To the six digits that are shown."""
+    assert parse(readable(value, suffix), suffix) == pytest.approx(value, rel=1e-5)
+
+
+def test_every_unit_of_the_table_is_read_as_its_dimension() -> None:
+    suffixes = {
+        "energy": "pj",
+        "time": "s",
+        "frequency": "hz",
+        "amount of data": "bits",
+        "area": "mm2",
+        "power": "mw",
+    }
+    listed = {name: symbols for name, _, symbols in unit_table()}
+    for name, suffix in suffixes.items():
+        assert all(parse(f"1 {symbol}", suffix) > 0 for symbol in listed[name])
