@@ -97,4 +97,6 @@ def figure(rows: list[PaperRow]) -> Figure:
         axes = waterline(waterline_frame(plain, board(), fusion), ridge, grid[name])
         text = axes.get_title(loc="left").replace("%, ", "%,\n")
         axes.set_title(f"ConvNeXt-T, {title}\n{text}", loc="left", fontsize=8)
+        # The title has three lines where the legend would stand.
+        axes.legend(fontsize=7.5, loc="upper left", framealpha=0.9)
     return result

@@ -107,7 +107,7 @@ def efficiency_gap(frame: pd.DataFrame, axes: Axes, marks: Marks | None = None) 
     axes.set_yticks(range(len(rows)), labels)
     log_axis(axes, "x", max(r["actual_s"] for r in rows) / min(r["ideal_s"] for r in rows))
     axes.margins(x=0.1, y=0.02)
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel(
         "time [s], from operations at the peak rate to the model's; number: computational efficiency"
     )

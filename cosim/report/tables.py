@@ -112,7 +112,12 @@ def layer_table(results: Sequence[Outcome]) -> TableView:
     title = f"{first.workload.name}, {len(rows)} layers"
     if not several:
         title += f" on {first.machine} ({si(first.latency_s, 's')}, {si(first.energy_j, 'J')})"
-    return TableView(title, tuple(head), rows, folded=True, groups=tuple(range(4, len(head), 4)))
+    # Several machines side by side are wider than a page of text, and most of its length.
+    elsewhere = (
+        f"The HTML page shows {len(rows)} layers; layers.csv holds every column of them." if several else ""
+    )
+    groups = tuple(range(4, len(head), 4))
+    return TableView(title, tuple(head), rows, folded=True, groups=groups, elsewhere=elsewhere)
 
 
 def _bound(layer: Mapping[str, Any]) -> str:
