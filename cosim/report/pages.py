@@ -57,6 +57,11 @@ def files_page() -> str:
         ("`arch/sources.yaml`", "the bibliography", "`sources: {key: {title, ...}}`"),
         ("`arch/boards/*.yaml`", "an FPGA board", "`kind: board`; resources, clock, memory"),
         (
+            "`arch/dram/*.yaml`",
+            "DRAM devices of a standard",
+            "`kind: dram`; organisations, speeds, refresh, activation limits",
+        ),
+        (
             "`arch/sweeps/*.yaml`",
             "a design space",
             "`kind: sweep`; axes, conditions, constraints, objectives",
