@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -32,7 +33,7 @@ def command(
     from cosim.components.dram_channel import streaming_efficiency
     from cosim.components.dram_timing import find_device, refresh_of
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in devices:
         device = find_device(name)
         interval_ns, duration_ns = refresh_of(device)

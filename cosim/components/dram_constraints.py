@@ -42,8 +42,8 @@ def distances(device: DramDevice) -> Ints:
     """[banks, banks]: the smallest level that two banks share."""
     at = bank_coordinates(device)
     same = at[:, None, :] == at[None, :, :]
-    shared = np.cumprod(same, axis=2).sum(axis=2)
-    return (CHANNEL - shared).astype(np.int64)
+    shared: Ints = np.cumprod(same, axis=2, dtype=np.int64).sum(axis=2)
+    return CHANNEL - shared
 
 
 def command_delays(device: DramDevice) -> Ints:

@@ -41,7 +41,10 @@ class DramError(ValueError):
 
 
 class Organisation(Spec):
-    """What a channel is made of. ``columns`` are of the width of the channel; ``stacks`` are dies on one bus."""
+    """What a channel is made of. ``columns`` are of the width of the channel; ``stacks`` are dies on one bus.
+
+    ``refresh_mbit``: density that the refresh time goes by, where it is not that of one die of a stack.
+    """
 
     density_mbit: Count
     width_bits: Bits
@@ -53,6 +56,7 @@ class Organisation(Spec):
     banks: Count
     rows: Count
     columns: Count
+    refresh_mbit: Count | None = None
 
 
 class Speed(Spec):
@@ -285,13 +289,16 @@ def find_device(name: str, units: int | None = None) -> DramDevice:
 
 
 def _organisation(document: DramSpec, words: list[str]) -> str | None:
-    """The organisation that ``words`` begin with, if what follows only repeats the width of the channel."""
-    fitting = [key for key in document.organisations if words[: len(key.split())] == key.split()]
-    for key in sorted(fitting, key=len, reverse=True):
-        width = f"{int(document.organisations[key].channel_bits.value)}-bit"
-        if all(word in (width, "channel") for word in words[len(key.split()) :]):
+    """The organisation of ``words``, which may repeat the width of the channel and leave out a height that is clear."""
+    found = []
+    for key, organisation in document.organisations.items():
+        width = f"{int(organisation.channel_bits.value)}-bit"
+        given = [word for word in words if word not in (width, "channel")]
+        if given == key.split():
             return key
-    return None
+        if given and given == key.split()[: len(given)]:
+            found.append(key)
+    return found[0] if len(found) == 1 else None
 
 
 def _resolve(
@@ -346,8 +353,10 @@ def _resolve(
 def _refresh_clocks(
     name: str, refresh: RefreshSpec, tck_ps: float, organisation: Organisation
 ) -> dict[str, int]:
-    """Refresh times in cycles, rounded up; the density that counts is that of one die of a stack."""
+    """Refresh times in cycles, rounded up."""
     density = organisation.density_mbit.value / organisation.stacks.value
+    if organisation.refresh_mbit is not None:
+        density = organisation.refresh_mbit.value
     for line in refresh.of_density:
         if density <= line.up_to_mbit.value:
             return {

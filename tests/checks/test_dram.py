@@ -49,7 +49,7 @@ def test_devices_beyond_the_sample_are_reproduced() -> None:
     report = check_dram(SAMPLE / "more")
     assert report.exact == report.cases == len(_lines(SAMPLE / "more"))
     standards = {row.case.split("-")[0].split("_")[0] for row in report.rows}
-    assert standards == {"DDR3", "DDR4", "DDR5", "GDDR6", "HBM1", "HBM2", "HBM3", "LPDDR3", "LPDDR5"}
+    assert standards == {"DDR3", "DDR4", "DDR5", "GDDR6", "HBM1", "HBM2", "HBM3", "HBM4", "LPDDR3", "LPDDR5"}
 
 
 def test_a_changed_figure_is_named(tmp_path: Path) -> None:

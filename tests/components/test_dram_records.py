@@ -42,6 +42,10 @@ def test_names_are_unique_and_may_repeat_the_width_of_the_channel() -> None:
     # DDR4-2400: 64 bits at 2 transfers in 833 ps.
     assert plain.peak_bytes_per_s == pytest.approx(8 * 2 / 833e-12)
     assert plain.capacity_bytes == 8 << 30
+    # A height may be left out where it is clear; 32 Gb of HBM3 come in two.
+    assert find_device("HBM3-6400 16Gb").stacks == 2
+    with pytest.raises(DramError, match="is not known"):
+        find_device("HBM3-6400 32Gb")
     for wrong in ("DDR4-2400R 8Gb x8 32-bit", "DDR4-2400R", "DDR4-2400R 9Gb x8", ""):
         with pytest.raises(DramError, match="is not known"):
             find_device(wrong)
