@@ -27,6 +27,10 @@ BENCHES: dict[str, Bench] = {
     "cycle_simulation": Bench(
         "cosim.bench.systolic:cycle_simulation", "PE-cycles a second of the functional array"
     ),
+    "dram_one_queue": Bench("cosim.bench.dram:one_queue", "DRAM requests a second, one queue"),
+    "dram_bank_queues": Bench(
+        "cosim.bench.dram:bank_queues", "DRAM requests a second, a queue for every bank"
+    ),
     "estimate_optical4f": Bench("cosim.bench.points:optical4f", "layer evaluations a second, vectorised"),
     "estimate_systolic": Bench("cosim.bench.points:systolic", "layer evaluations a second, vectorised"),
     "estimate_simd_cpu": Bench("cosim.bench.points:simd_cpu", "layer evaluations a second, vectorised"),

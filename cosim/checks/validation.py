@@ -1,8 +1,8 @@
 """How far each machine model is off: the errors of the checks, gathered into one small file that reports print.
 
 ``python -m cosim.checks.validation FOLDER`` runs every check that has a sub-folder in FOLDER (``cpu``, ``gpu``,
-``scalesim``, ``timeloop``; formats as for ``cosim check``) and writes ``reports/validation.json``. A row says which
-models it speaks about, what they were held against, and whether anything was fitted.
+``scalesim``, ``timeloop``, ``dram``; formats as for ``cosim check``) and writes ``reports/validation.json``. A row
+says which models it speaks about, what they were held against, and whether anything was fitted.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ CHECKS: Mapping[str, tuple[str, str, str]] = {
     ),
     "scalesim": ("cosim.checks.scalesim:check_scalesim", "systolic", "cycles of SCALE-Sim"),
     "timeloop": ("cosim.checks.timeloop:check_timeloop", "systolic", "loop nests of timeloop-model"),
+    "dram": ("cosim.checks.dram:check_dram", "dram", "shares of peak bandwidth of two DRAM simulators"),
 }
 HEAD = (
     *("model", "held against", "class", "cases", "exact", "MAPE [%]", "median [%]"),
@@ -44,7 +45,7 @@ HEAD = (
 
 def _classes(kind: str, report: CheckReport) -> dict[str, dict[str, Any]]:
     """The classes of a report that the registry keeps: few enough to read."""
-    if kind == "gpu":
+    if kind in ("gpu", "dram"):
         return dict(report.by_class)
     if kind != "cpu":
         return {"all": _summary(report.rows, report.cases, report.exact)}
@@ -124,7 +125,9 @@ def read_validation(kinds: Collection[str], path: Path = REGISTRY) -> list[tuple
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the registry from a folder of reference data."""
     parser = argparse.ArgumentParser(prog="python -m cosim.checks.validation", description=main.__doc__)
-    parser.add_argument("folder", type=Path, help="folder with sub-folders cpu, gpu, scalesim, timeloop")
+    parser.add_argument(
+        "folder", type=Path, help="folder with sub-folders cpu, gpu, scalesim, timeloop, dram"
+    )
     parser.add_argument("--out", type=Path, default=REGISTRY, help="file to write")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

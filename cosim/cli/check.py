@@ -15,6 +15,7 @@ CHECKS = {
     "zigzag": ("cosim.checks.zigzag", "check_zigzag"),
     "cpu": ("cosim.checks.cpu", "check_cpu"),
     "gpu": ("cosim.checks.gpu", "check_gpu"),
+    "dram": ("cosim.checks.dram", "check_dram"),
 }
 
 

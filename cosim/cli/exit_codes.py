@@ -27,6 +27,7 @@ _CODES = {
     ("cosim.ir.transforms", "TransformError"): INVALID,
     ("cosim.checks.metrics", "CheckInputError"): INVALID,
     ("cosim.components.technology", "TechnologyError"): INVALID,
+    ("cosim.components.dram_timing", "DramError"): INVALID,
     ("cosim.noise.networks", "NetworkError"): INVALID,
     ("cosim.noise.placement", "PlacementError"): INVALID,
 }

@@ -114,6 +114,24 @@ def _validation() -> Rows:
     ]
 
 
+def _dram() -> Rows:
+    """Documents of DRAM devices: the speeds and organisations that make a device."""
+    from cosim.components.dram_timing import documents
+
+    rows = []
+    for name, document in documents().items():
+        own = any(speed.organisation is not None for speed in document.speeds.values())
+        rows.append(
+            {
+                "document": name,
+                "controller": document.controller.replace("_", " "),
+                "speeds": ", ".join(document.speeds),
+                "organisations": "named by the speed" if own else ", ".join(document.organisations),
+            }
+        )
+    return rows
+
+
 TOPICS: dict[str, Callable[[], Rows]] = {
     "archs": _archs,
     "workloads": _workloads,
@@ -122,6 +140,7 @@ TOPICS: dict[str, Callable[[], Rows]] = {
     "ops": _ops,
     "sources": _sources,
     "validation": _validation,
+    "dram": _dram,
 }
 
 
@@ -129,7 +148,7 @@ TOPICS: dict[str, Callable[[], Rows]] = {
 @click.argument("topic", type=click.Choice(list(TOPICS)))
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
 def command(topic: str, as_json: bool) -> None:
-    """List machines, workloads, kinds, columns, operators, sources, or the measured errors of the models."""
+    """List machines, workloads, kinds, columns, operators, sources, DRAM devices, or the errors of the models."""
     rows = TOPICS[topic]()
     if as_json:
         click.echo(json.dumps({"schema": 1, topic: rows}))

@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("cosim.cli.check", "Hold the models against a folder of reference data."),
     "accuracy": ("cosim.cli.accuracy", "A trained network under this machine's errors, with intervals."),
     "memory": ("cosim.cli.memory", "What encodings save in a weight memory; buffers compared; records."),
+    "dram": ("cosim.cli.dram", "What a channel of a DRAM device delivers, pattern by pattern."),
     "import-memory": ("cosim.cli.import_memory", "Output of CACTI, NVSim, DESTINY, NVMExplorer to a record."),
 }
 

@@ -23,6 +23,7 @@ READERS = {
     "sweep": ("cosim.cli.validate", "check_sweep"),
     "board": ("cosim.components.fpga_board", "load_board"),
     "memory": ("cosim.components.technology", "load_technology"),
+    "dram": ("cosim.components.dram_timing", "load_dram"),
     "nest": ("cosim.mapping.nest_arch", "load_nest"),
     "nest_rules": ("cosim.mapping.nest_arch", "check_rules_file"),
     "nest_mapping": ("cosim.mapping.nest_file", "check_nest_mapping"),
@@ -47,7 +48,7 @@ def problems_of(path: Path, strict: bool) -> tuple[str, list[Problem]]:
         if kind in READERS:
             module, function = READERS[kind]
             reader = getattr(import_module(module), function)
-            if kind in ("board", "memory", "nest"):
+            if kind in ("board", "memory", "dram", "nest"):
                 reader(path, strict)
             else:
                 reader(path)
@@ -65,7 +66,7 @@ def problems_of(path: Path, strict: bool) -> tuple[str, list[Problem]]:
 @click.option("--strict", is_flag=True, help="Also refuse physical constants without a source.")
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
 def command(files: tuple[Path, ...], strict: bool, as_json: bool) -> None:
-    """Check FILES: machines, boards, memories, nests, workloads, mappings, sweeps, bibliographies.
+    """Check FILES: machines, boards, memories, DRAM devices, nests, workloads, mappings, sweeps, bibliographies.
 
     \b
     cosim validate --strict arch/*.yaml

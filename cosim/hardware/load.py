@@ -24,6 +24,7 @@ COMPANION = "companion"
 # kind of document -> module and class of its form, beside those of the machines
 FORMS: Mapping[str, tuple[str, str]] = {
     "board": ("cosim.components.fpga_board", "BoardSpec"),
+    "dram": ("cosim.components.dram_spec", "DramSpec"),
     "memory": ("cosim.components.technology", "TechnologySpec"),
     "nest": ("cosim.mapping.nest_arch", "NestSpec"),
     "nest_rules": ("cosim.mapping.nest_arch", "NestRulesSpec"),

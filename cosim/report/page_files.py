@@ -269,6 +269,17 @@ DOCUMENTS: tuple[Document, ...] = (
         rules=partial(_form_rules, "memory"),
     ),
     Document(
+        kind="dram",
+        title="DRAM standard",
+        about="Devices of one standard for the model of a DRAM channel (`cosim dram`, `cosim check dram`): a device is a "
+        "speed with an organisation, such as `DDR4-2400R 8Gb x8`. Timings carry the symbols of the JEDEC standards, in "
+        "cycles of the command clock.",
+        example="arch/dram/ddr4.yaml",
+        lines=12,
+        keys=partial(_form_keys, "dram"),
+        rules=partial(_form_rules, "dram"),
+    ),
+    Document(
         kind="board",
         title="FPGA board",
         about="What a device holds, and properties of the board around it; FPGA machines name one.",

@@ -17,7 +17,7 @@ DATA = Path(__file__).parent.parent / "data"
 def test_the_committed_registry_speaks_about_every_check() -> None:
     rows = json.loads(REGISTRY.read_text(encoding="utf-8"))["rows"]
     assert {row["check"] for row in rows} == set(CHECKS)
-    assert {row["machine_kind"] for row in rows} == {"simd_cpu", "gpu", "systolic"}
+    assert {row["machine_kind"] for row in rows} == {"simd_cpu", "gpu", "systolic", "dram"}
     for row in rows:
         assert row["fitted"] == ("calibrated" in row["class"])
 

@@ -26,7 +26,9 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert "Usage: cosim" in call(capsys, name, "--help")
 
 
-@pytest.mark.parametrize("topic", ["archs", "workloads", "kinds", "columns", "ops", "sources", "validation"])
+@pytest.mark.parametrize(
+    "topic", ["archs", "workloads", "kinds", "columns", "ops", "sources", "validation", "dram"]
+)
 def test_list_as_json(capsys: pytest.CaptureFixture[str], topic: str) -> None:
     rows = json.loads(call(capsys, "list", topic, "--json"))[topic]
     assert rows
