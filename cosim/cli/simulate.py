@@ -52,7 +52,9 @@ _OPTIONS = (
         help="Who is served next where machines compete.",
     ),
     click.option(
-        "--refresh", metavar="INTERVAL,DURATION", help='Refresh of the outer memory, e.g. "3.9 us,350 ns".'
+        "--refresh",
+        metavar="DEVICE|INTERVAL,DURATION",
+        help='Refresh of the outer memory, e.g. "DDR4-2400R 8Gb x8" or "3.9 us,350 ns".'
     ),
     click.option(
         "--channels", default=1, show_default=True, type=click.IntRange(min=1), help="Channels that refresh in turn."
@@ -112,15 +114,26 @@ def _refresh(text: str | None, channels: int) -> Refresh | None:
             raise click.BadParameter("--channels: found no --refresh, allowed with one")
         return None
     interval, comma, duration = text.partition(",")
-    if not comma:
-        raise click.BadParameter(
-            f'--refresh: found {text!r}, allowed an interval and a duration, e.g. "3.9 us,350 ns"'
-        )
-    times = [quantity(part.strip(), "s", "--refresh") for part in (interval, duration)]
+    if comma:
+        times = [quantity(part.strip(), "s", "--refresh") for part in (interval, duration)]
+    else:
+        times = _device_refresh_s(text)
     try:
         return Refresh(times[0], times[1], channels)
     except ValueError as error:
         raise click.BadParameter(f"--{error}") from None
+
+
+def _device_refresh_s(device: str) -> list[float]:
+    """Interval and duration of a DRAM device by name (``cosim list dram``)."""
+    from cosim.components.dram_timing import DramError, refresh_of
+
+    try:
+        return [time_ns * 1e-9 for time_ns in refresh_of(device)]
+    except DramError as error:
+        raise click.BadParameter(
+            f'--refresh: allowed an interval and a duration, e.g. "3.9 us,350 ns", or a DRAM device; {error}'
+        ) from None
 
 
 def check_names(trace: Path | None, gantt: Path | None) -> None:

@@ -6,25 +6,22 @@ at cycle t moves those cycles forward, for every bank j and following command n:
     ready[j, n]   = max(ready[j, n], t + delays[c, i, j, n])                                                   (1)
     ready[j, ACT] = max(ready[j, ACT], t(fourth last ACT of the rank) + tFAW)                                  (2)
 
-The scheduler is first-ready, first-come-first-served (Rixner et al., ISCA 2000, doi:10.1145/339647.339668): the oldest
-request whose next command may go out. A row is not closed while an activated request waits for it, nor while an
-older request of the same queue hits it. Writes wait in their own queue until it fills to a mark, and are then
-served down to a second one. Refresh of a rank goes before all but the activated requests.
-
-Cycles in which nothing can happen are skipped. Two forms of the command bus have their own rules: HBM issues a
-row and a column command in one cycle (JESD235; JESD238 with its half cycles), LPDDR5 activates with two commands
-and starts its data clock with a third (JESD209-5).
+The scheduler is first-ready, first-come-first-served (Rixner et al., ISCA 2000, doi:10.1145/339647.339668): the
+oldest request whose next command may go out. A row is not closed while an activated request waits for it, nor while
+an older request of the same queue hits it. Writes wait in their own queue until it fills to a mark, and are then
+served down to a second one. Refresh of a rank goes before all but the activated requests. Cycles in which nothing
+can happen are skipped. HBM issues a row and a column command in one cycle (JESD235; JESD238 with its half cycles),
+LPDDR5 activates with two commands and starts its data clock with a third (JESD209-5).
 
 Arrays, all int64 (the state is made by ``cosim.components.dram_channel``):
 
-- ``requests`` [requests, 7]: flat bank, line (equal for equal addresses), row, 1 for a write; then arrival,
-  departure and whether a command went out for it
-- ``banks`` [banks, 11]: rank, open row, activated requests that wait for it, arrival of the oldest read and of the
-  oldest write in the queues that hit it, and the six cycles ``ready``
+- ``requests`` [requests, 7]: flat bank, line, row, 1 for a write; arrival, departure, whether a command went out for it
+- ``banks`` [banks, 11]: rank, open row, activated requests for it, arrival of the oldest read and write that hit it,
+  the six cycles ``ready``
 - ``delays`` [6, banks, banks, 6]: command, its bank, another bank, following command; 0 where nothing is demanded
 - ``acts`` [ranks, 5]: the last four activations as a ring, and the place of the oldest one
 - ``queues`` [3, 1 + entries]: length, then indices of requests, oldest first
-- ``regs`` [REGS + refreshes that can be due]: limits of the device, flags, counts, then the ranks due
+- ``regs`` [REGS + refreshes that can be due]: limits in cycles or requests (0: none), flags, counts, then ranks due
 """
 
 from __future__ import annotations
@@ -35,19 +32,14 @@ from numba import njit
 
 Ints = npt.NDArray[np.int64]
 
+# Commands (PREA, REF: all banks of a rank); banks without an open row, OPENING between the halves of an activation;
+# where a command comes from (ACTIVE: a request whose row was opened for it); what a slot of the command bus takes.
 ACT, PRE, RD, WR, PREA, REF = range(6)
-"""Commands; PREA precharges, REF refreshes all banks of a rank."""
 CLOSED, OPENING = -1, -2
-"""A bank without an open row; OPENING is between the two commands of a split activation."""
 READS, WRITES, ACTIVE, REFRESH, SECOND, NOTHING = range(6)
-"""Where a command comes from: reads and writes that wait for their row, requests whose row was opened for them, a
-refresh, the second half of a split activation."""
 ANY, COLUMN, ROW = range(3)
-"""Which commands a slot of the command bus takes."""
 BANK, LINE, AT_ROW, WRITE, ARRIVED, DEPARTED, TOUCHED = range(7)
-RANK, OPEN_ROW, HOLDERS, HIT_SINCE = range(4)
-READY = 5
-# Limits of the device in cycles or requests, 0 where it has no such thing; flags; counts.
+RANK, OPEN_ROW, HOLDERS, HIT_SINCE, READY = 0, 1, 2, 3, 5
 (READ_ENTRIES, WRITE_ENTRIES, WRITE_ABOVE, WRITE_BELOW, OFFERS, READ_LATENCY, WRITE_LATENCY, FAW, REFI, HIT_FIRST,
  DRAIN, DUAL_BUS, HALF_CYCLES, SPLIT_ACT, READ_SYNC, WRITE_SYNC,
  WRITE_MODE, DUE, SYNC_UNTIL, SYNC_QUEUE, SYNC_AT, SECOND_ACT, DEADLINE, EDGE, EDGE_RANK, EDGE_BANK,

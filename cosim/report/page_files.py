@@ -271,9 +271,9 @@ DOCUMENTS: tuple[Document, ...] = (
     Document(
         kind="dram",
         title="DRAM standard",
-        about="Devices of one standard for the model of a DRAM channel (`cosim dram`, `cosim check dram`): a device is a "
-        "speed with an organisation, such as `DDR4-2400R 8Gb x8`. Timings carry the symbols of the JEDEC standards, in "
-        "cycles of the command clock.",
+        about="Devices of one standard for the model of a DRAM channel (`cosim dram`, `cosim check dram`): a device is "
+        "a speed with an organisation, such as `DDR4-2400R 8Gb x8`. Timings carry the symbols of the JEDEC standards, "
+        "in cycles of the command clock.",
         example="arch/dram/ddr4.yaml",
         lines=12,
         keys=partial(_form_keys, "dram"),
