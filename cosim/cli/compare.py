@@ -91,7 +91,7 @@ def command(
         )
     if out is not None:
         inputs = {"archs": refs, "workloads": list(workloads), "batch": batch, "seed": seed, "draws": count}
-        write(comparison, machines, batched, out, inputs, chosen)
+        write(comparison, machines, batched, batch, out, inputs, chosen)
     if as_json:
         click.echo(json.dumps(comparison.to_json(), allow_nan=False))
         return
@@ -102,23 +102,19 @@ def write(
     comparison: Comparison,
     machines: list[Machine],
     networks: list[Workload],
+    batch: int,
     out: Path,
     inputs: dict[str, object],
     formats: tuple[str, ...],
 ) -> None:
     """Write the totals, then the report."""
-    from cosim.report.evaluated import comparison_document
-    from cosim.report.timelines import timelines
-    from cosim.report.views import machine_view
+    from cosim.report.compared import compared_document
     from cosim.report.write import write_report
     from cosim.results.files import write_comparison
 
     for path in write_comparison(comparison, out, inputs):
         click.echo(f"wrote {path}", err=True)
-    title = f"{', '.join(comparison.workloads)}, batch {inputs['batch']}"
-    drawn = timelines(comparison, machines, networks)
-    views = [machine_view(machine) for machine in machines]
-    document = comparison_document(comparison, views, title, timelines=drawn)
+    document = compared_document(comparison, machines, networks, batch)
     for path in write_report(document, out, formats):
         if path.parent == out:
             click.echo(f"wrote {path}", err=True)

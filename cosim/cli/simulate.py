@@ -132,7 +132,7 @@ def _device_refresh_s(device: str) -> list[float]:
         return [time_ns * 1e-9 for time_ns in refresh_of(device)]
     except DramError as error:
         raise click.BadParameter(
-            f'--refresh: allowed an interval and a duration, e.g. "3.9 us,350 ns", or a DRAM device; {error}'
+            f'--refresh: found neither an interval and a duration, as in "3.9 us,350 ns", nor a DRAM device; {error}'
         ) from None
 
 

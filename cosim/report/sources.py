@@ -15,11 +15,13 @@ from typing import Any
 from cosim.engine import compare, load_arch, load_workload
 from cosim.explore.intervals import ratio_intervals
 from cosim.hardware.load import Machine
+from cosim.ir.workload import Workload
 from cosim.report.accuracy_report import accuracy_blocks, accuracy_document
+from cosim.report.compared import compared_document
 from cosim.report.document import Block, Document
 from cosim.report.evaluated import comparison_document, run_document
 from cosim.report.sweep_report import sweep_document
-from cosim.report.views import machine_view, stored_view
+from cosim.report.views import stored_view
 from cosim.results.comparison import Comparison
 from cosim.results.files import OutputError
 from cosim.results.stored import StoredResult, read_json, read_result
@@ -137,17 +139,12 @@ def _runs(
 
 def _again(folder: Path, blocks: Sequence[Block]) -> Document:
     """The report of a comparison that has been evaluated again."""
-    comparison, machines, inputs = evaluated_again(folder)
-    return comparison_document(
-        comparison,
-        [machine_view(machine) for machine in machines],
-        f"{', '.join(comparison.workloads)}, batch {inputs['batch']}",
-        accuracy=blocks,
-    )
+    comparison, machines, networks, batch = evaluated_again(folder)
+    return compared_document(comparison, machines, networks, batch, blocks)
 
 
-def evaluated_again(folder: Path) -> tuple[Comparison, list[Machine], dict[str, Any]]:
-    """(comparison, its machines, its inputs) of a folder that ``cosim compare`` wrote, evaluated again.
+def evaluated_again(folder: Path) -> tuple[Comparison, list[Machine], list[Workload], int]:
+    """(comparison, its machines, its networks, their batch) of what ``cosim compare`` wrote, evaluated again.
 
     Raises :class:`OutputError` unless everything that it names, and every total, is still what it was.
     """
@@ -162,11 +159,11 @@ def evaluated_again(folder: Path) -> tuple[Comparison, list[Machine], dict[str, 
         )
     comparison = compare(machines, networks, base, batch=inputs["batch"], seed=inputs["seed"])
     _require_same(folder, stored, comparison)
+    batched = [network.with_batch(inputs["batch"]) for network in networks]
     if inputs["draws"]:
-        batched = [network.with_batch(inputs["batch"]) for network in networks]
         drawn = ratio_intervals(comparison, machines, batched, inputs["draws"], inputs["seed"])
         comparison = replace(comparison, uncertainty=drawn)
-    return comparison, machines, inputs
+    return comparison, machines, batched, inputs["batch"]
 
 
 def _inputs(folder: Path, stored: dict[str, Any]) -> dict[str, Any]:

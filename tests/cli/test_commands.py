@@ -58,10 +58,11 @@ def test_kinds_say_where_they_hold_and_what_they_leave_out(capsys: pytest.Captur
 
 
 def test_every_shipped_record_board_and_hierarchy_is_valid() -> None:
-    paths = [p for folder in ("memories", "boards", "nests") for p in (ROOT / "arch" / folder).glob("*.yaml")]
+    folders = ("memories", "boards", "nests", "dram")
+    paths = [p for folder in folders for p in (ROOT / "arch" / folder).glob("*.yaml")]
     found = {str(path): problems_of(path, strict=True) for path in paths}
     assert not {path: problems for path, (_, problems) in found.items() if problems}
-    assert {kind for kind, _ in found.values()} == {"memory", "board", "nest", "nest_rules"}
+    assert {kind for kind, _ in found.values()} == {"memory", "board", "nest", "nest_rules", "dram"}
 
 
 def test_explain_param_gives_value_unit_source_and_who_set_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -301,7 +301,7 @@ def test_usage_and_foreign_folders(runs: dict[str, Path], tmp_path: Path) -> Non
 def test_the_committed_report_is_of_today_and_small() -> None:
     """`make reports` writes it again."""
     folder = ROOT / "reports" / "machines"
-    comparison, _, _ = evaluated_again(folder)
+    comparison, *_ = evaluated_again(folder)
     document = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
     for before, row in zip(document["rows"], comparison.rows(), strict=True):
         for name in ("speedup_low", "speedup_high", "energy_ratio_low", "energy_ratio_high"):

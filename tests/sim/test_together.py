@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from math import ceil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from cosim.cli.trace import command
+from cosim.components.dram_timing import refresh_of
 from cosim.engine import lay_out, load_arch, load_workload
 from cosim.sim.build import Laid, lay, program_of
 from cosim.sim.events import Job, Options
@@ -114,6 +116,19 @@ def test_the_command_writes_what_it_says(tmp_path: Path) -> None:
     assert picture.with_suffix(".csv").exists()
 
 
+def test_refresh_by_the_name_of_a_device_is_that_of_its_times() -> None:
+    """tREFI 7.8 us and tRFC 360 ns (arch/dram/ddr4.yaml), each in whole cycles of 0.833 ns."""
+    code, named, _ = run("systolic_fpga", "alexnet", "--refresh", "DDR4-2400R 8Gb x8", "--json")
+    assert code == 0
+    interval_ns, duration_ns = ceil(7800 / 0.833) * 0.833, ceil(360 / 0.833) * 0.833
+    assert refresh_of("DDR4-2400R 8Gb x8") == pytest.approx((interval_ns, duration_ns))
+    code, timed, _ = run(
+        "systolic_fpga", "alexnet", "--refresh", f"{interval_ns!r} ns,{duration_ns!r} ns", "--json"
+    )
+    assert code == 0
+    assert json.loads(named)["event_s"] == pytest.approx(json.loads(timed)["event_s"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -128,6 +143,7 @@ def test_the_command_writes_what_it_says(tmp_path: Path) -> None:
         (["--with", "cpu_zen4", "--link", "5 kg"], "--link"),
         (["--refresh", "3.9 us"], "an interval and a duration"),
         (["--refresh", "350 ns,3.9 us"], "a duration above 0 and below the interval"),
+        (["--refresh", "DDR4-2400R 8Gb x9"], "nearest spelling 'DDR4-2400R 8Gb x8'"),
         (["--channels", "4"], "found no --refresh"),
         (["--out", "trace.txt"], "allowed a name ending in .json or .json.gz"),
         (["--gantt", "g.doc"], "allowed .svg, .png, .pdf"),
