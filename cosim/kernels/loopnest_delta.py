@@ -23,6 +23,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from cosim.kernels.rows import copy_row, same_row
+
 NDArray = np.ndarray
 
 
@@ -36,11 +38,6 @@ def _overlap_words(extents: NDArray, shift: NDArray) -> int:
             return 0
         words *= side
     return words
-
-
-@njit(cache=True)
-def _same(a: NDArray, b: NDArray) -> bool:
-    return bool((a == b).all())
 
 
 @njit(cache=True)
@@ -74,7 +71,7 @@ def _alike(a: NDArray, b: NDArray) -> bool:
 
     They are when the moves are equal, or opposite along one axis (a slice at the top against one at the bottom).
     """
-    if _same(a, b):
+    if same_row(a, b):
         return True
     axis = _single_axis(a)
     return axis >= 0 and axis == _single_axis(b) and a[axis] == -b[axis]
@@ -103,7 +100,7 @@ def _delta_words(moved: NDArray, extents: NDArray, by_stride: int, whole: int) -
             continue
         if first < 0:
             first = k
-        if shared == 0 or (by_stride and not _same(moved[k], moved[first])):
+        if shared == 0 or (by_stride and not same_row(moved[k], moved[first])):
             continue
         words[k] = full - shared
         shape[k] = 2 + k
@@ -170,6 +167,6 @@ def visits(
         weight[2 * loops] = (bounds[0] - 1) if by_stride else 1
         fetched[2 * loops] = words[0]
         linked[2 * loops] = 1 if shape[0] == 1 else 0
-        shift[loops] = moved[0]
-        shift[2 * loops] = moved[0]
+        copy_row(shift[loops], moved[0])
+        copy_row(shift[2 * loops], moved[0])
     return weight, fetched, linked, shift

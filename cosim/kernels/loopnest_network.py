@@ -22,6 +22,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from cosim.kernels.rows import copy_row, copy_rows, same_row
+
 NDArray = np.ndarray
 
 
@@ -133,6 +135,15 @@ def _wrapped(position: int, size: int, torus: int) -> int:
 
 
 @njit(cache=True)
+def _is_moved(other: NDArray, offset: NDArray, shift: NDArray) -> bool:
+    """Whether one offset is another moved by `shift`."""
+    same = True
+    for a in range(shift.shape[0]):
+        same = same and other[a] == offset[a] + shift[a]
+    return bool(same)
+
+
+@njit(cache=True)
 def linked_children(
     offset: NDArray,
     place: NDArray,
@@ -158,7 +169,7 @@ def linked_children(
                 continue
             other = at[row * mesh[0] + column]
             if other >= 0:
-                taken[child] |= (before[other] == offset[child] + shift).all()
+                taken[child] |= _is_moved(before[other], offset[child], shift)
     return taken
 
 
@@ -174,7 +185,7 @@ def _add(
             return entries, used
     if used == entries.shape[0]:
         larger = np.zeros((2 * used, 4), np.float64)
-        larger[:used] = entries
+        copy_rows(larger, entries)
         entries = larger
     entries[used, 0] = factor
     entries[used, 1] = groups_
@@ -226,7 +237,7 @@ def traffic(
     for r in range(weight.shape[0]):
         if weight[r] == 0 or table[r, 0] == 0:
             continue
-        if (table[r, now:] != current).any():
+        if not same_row(table[r, now:], current):
             current = table[r, now:]
             offset, place = children(current, loops[0], loops[1], steps, width, packed)
             count, hops, total = groups(
@@ -244,6 +255,9 @@ def traffic(
                 entries, used = _record(entries, used, link_count, link_hops, amount)
                 continue
         entries, used = _record(entries, used, count, hops, amount)
-    entries = entries[:used]
-    span = entries[:, 1].max() + 1.0
-    return entries[np.argsort(entries[:, 0] * span + entries[:, 1])], transfers
+    keys = _keys(entries[:used, :2])
+    by_key = np.argsort(keys)
+    result = np.zeros((used, 4), np.float64)
+    for i in range(used):
+        copy_row(result[i], entries[by_key[i]])
+    return result, transfers

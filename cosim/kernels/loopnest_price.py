@@ -11,6 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
+from cosim.kernels.rows import copy_table
+
 NDArray = np.ndarray
 
 BLOCK_OF_NESTS = 128
@@ -183,6 +185,7 @@ def price(
         _fits(spaces, base, end, tile, keep, span, table, units, used, status)
         _counts(spaces, base, end, flow, keep, tile, union, span, outputs, counts, status)
         if detail.shape[0] > 0:
-            detail[base:end] = counts[: end - base]
+            for i in range(base, end):
+                copy_table(detail[i], counts[i - base])
         _cycles(base, end, counts, steps, table, status, cycles)
         _energies(spaces, base, end, counts, steps, used, table, units, status, cycles, energy)

@@ -22,6 +22,8 @@ import math
 import numpy as np
 from numba import njit
 
+from cosim.kernels.rows import copy_row, copy_rows, same_row
+
 NDArray = np.ndarray
 
 
@@ -41,18 +43,18 @@ def subtract(box: NDArray, other: NDArray) -> NDArray:
     pieces = np.zeros((2 * axes, axes, 2), np.int64)
     for a in range(axes):
         if box[a, 1] <= other[a, 0] or other[a, 1] <= box[a, 0]:
-            pieces[0] = box
+            copy_rows(pieces[0], box)
             return pieces[:1]
     rest = box.copy()
     count = 0
     for a in range(axes):
         if rest[a, 0] < other[a, 0]:
-            pieces[count] = rest
+            copy_rows(pieces[count], rest)
             pieces[count, a, 1] = other[a, 0]
             rest[a, 0] = other[a, 0]
             count += 1
         if other[a, 1] < rest[a, 1]:
-            pieces[count] = rest
+            copy_rows(pieces[count], rest)
             pieces[count, a, 0] = other[a, 1]
             rest[a, 1] = other[a, 1]
             count += 1
@@ -194,21 +196,21 @@ def _fetch(box: NDArray, previous: NDArray, motion: NDArray, by_stride: int) -> 
     still = not step.any()
     if not by_stride or still or not motion[axes]:
         if not still:
-            motion[:axes] = step
+            copy_row(motion, step)
             motion[axes] = 1
         return subtract(box, previous)
-    if (step == motion[:axes]).all():
+    if same_row(step, motion[:axes]):
         return subtract(box, previous)
     motion[axes] = 0
     whole = np.zeros((1, axes, 2), np.int64)
-    whole[0] = box
+    copy_rows(whole[0], box)
     return whole
 
 
 @njit(cache=True)
 def _find(table: NDArray, used: int, row: NDArray) -> int:
     for r in range(used - 1, -1, -1):
-        if (table[r] == row).all():
+        if same_row(table[r], row):
             return r
     return used
 
@@ -221,11 +223,11 @@ def _gather(
     at = _find(table, used, row)
     if at == table.shape[0]:
         larger = np.zeros((2 * used, table.shape[1]), np.int64)
-        larger[:used] = table
+        copy_rows(larger, table)
         more = np.zeros(2 * used, np.int64)
-        more[:used] = weights
+        copy_row(more, weights)
         table, weights = larger, more
-    table[at] = row
+    copy_row(table[at], row)
     weights[at] += weight
     return table, weights, max(used, at + 1)
 
@@ -249,14 +251,14 @@ def _describe(
 ) -> None:
     """Fill a row: words, linked, shift, trip counts of the spatial loops at the step before and now."""
     axes = pieces.shape[1]
-    row[2 + axes : 2 + axes + spatial] = row[2 + axes + spatial :]
+    copy_row(row[2 + axes :], row[2 + axes + spatial :])
     row[0] = _words(pieces)
     row[1 : 2 + axes] = 0
     if 0 < pieces.shape[0] == held.shape[0]:
         shift = _lowest(pieces) - _lowest(held)
         if _moved_copy(pieces, held, shift):
             row[1] = 1
-            row[2 : 2 + axes] = shift
+            copy_row(row[2:], shift)
     for j in range(spatial):
         loop = first + j
         final = _is_last(nest, index, loop + 1, nest[0, loop])
@@ -302,7 +304,7 @@ def walk(
         box, words = _tile(nest, index, coefficients, first, first + spatial)
         largest_tile = max(largest_tile, words)
         pieces = np.zeros((1, axes, 2), np.int64)
-        pieces[0] = box
+        copy_rows(pieces[0], box)
         if begun and not whole:
             pieces = _fetch(box, previous, motion, by_stride)
         _describe(row, nest, index, first, spatial, pieces, held)

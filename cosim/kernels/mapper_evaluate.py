@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from cosim.kernels.rows import copy_row
+
 NDArray = np.ndarray
 
 IRRELEVANT = -1
@@ -159,10 +161,8 @@ def _carry(
     energy = 0.0
     for o in range(opens[level - 1, 0]):
         i = opens[level - 1, 1 + o]
-        for k in range(3):
-            flow[level, i, k] = flow[level - 1, i, k]
-        for z in range(back.shape[2]):
-            back[level, i, z] = back[level - 1, i, z]
+        copy_row(flow[level, i], flow[level - 1, i])
+        copy_row(back[level, i], back[level - 1, i])
         _advance(
             nest[1], nest[2], table[i, 0], order, temporal[level], inside[level], sides[i], tile[i], flow[level, i],
             back[level, i],
@@ -190,7 +190,8 @@ def _join(
         if new_flow[member, OPEN]:
             opens[level, 0] += 1
             opens[level, opens[level, 0]] = i
-            flow[level, i], back[level, i] = new_flow[member], new_back[member]
+            copy_row(flow[level, i], new_flow[member])
+            copy_row(back[level, i], new_back[member])
         else:
             words[i] = new_flow[member, WORDS]
 
@@ -291,7 +292,7 @@ def walk_orders(
         cycles = _cycles(machine, ends, words, reach, first, nest[4], steps[0]) if record else steps[0]
         evaluated += 1
         if _note(energy[level] + leak * cycles, cycles, best):
-            chosen[:] = index
+            copy_row(chosen, index)
     return evaluated
 
 
@@ -318,7 +319,7 @@ def walk_tilings(
             bits = 0
             for d in range(dims):
                 bits |= (1 if temporal[n, level, d] > 1 else 0) << d
-            span[level] = by_loops[bits]
+            copy_row(span[level], by_loops[bits])
         span[0, 1] = 1
         before = best[0]
         fixed = (inside[n], tile[n], sides[n], reach[n], first[n], used[n], steps[n])

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from cosim.kernels.rows import copy_row, copy_table, total
+
 NDArray = np.ndarray
 
 IRRELEVANT = -1
@@ -113,13 +115,15 @@ def spatial(
             while at >= 0:
                 val = source.val[at]
                 least = val[0] + stage.ahead[code] - val[credit] * children * stage.most_fanout
-                least += val[final : final + spaces].sum() / (children * stage.most_fanout)
+                least += total(val[final:], spaces) / (children * stage.most_fanout)
                 if least < stage.limits[0]:
                     row = batch.used[0]
                     if row == batch.code.shape[0]:
                         batch.place[0], batch.place[1] = k, at
                         return g
-                    batch.val[row], batch.state[row], batch.tile[row] = val, source.state[at], target
+                    copy_row(batch.val[row], val)
+                    copy_table(batch.state[row], source.state[at])
+                    copy_row(batch.tile[row], target)
                     batch.code[row], batch.is_open[row] = code, source.is_open[at]
                     batch.parent[row], batch.choice[row] = at, k
                     _spread(

@@ -46,6 +46,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from cosim.kernels.rows import copy_row, copy_table, dot
+
 NDArray = np.ndarray
 
 IRRELEVANT = -1
@@ -92,7 +94,7 @@ def _least_part(t: Any, s: int, loops: int, tile: NDArray) -> float:
     return part
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _least_sum(t: Any, inside: NDArray, weight: NDArray, opens: int, tile: NDArray, best: NDArray) -> float:
     """Equation (6) for the data spaces `opens` (bits) with open costs `weight`."""
     best[0] = 0.0
@@ -147,7 +149,7 @@ def _least_slide(t: Any, s: int, state: NDArray, tile: NDArray) -> float:
     return least
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _open_cost(
     t: Any, stage: Any, tile: NDArray, val: NDArray, state: NDArray, is_open: int, best: NDArray
 ) -> float:
@@ -272,7 +274,9 @@ def _insert(
     if new == to.alive.shape[0]:
         return False
     to.used[0] = new + 1
-    to.tile[new], to.val[new], to.state[new] = tile, val, state
+    copy_row(to.tile[new], tile)
+    copy_row(to.val[new], val)
+    copy_table(to.state[new], state)
     to.is_open[new], to.parent[new], to.choice[new], to.alive[new] = is_open, parent, choice, 1
     to.bound[new] = bound
     to.follow[new] = to.head[code]
@@ -283,9 +287,10 @@ def _insert(
 @njit(cache=True)
 def link(labels: Any, radix: NDArray) -> None:
     """Rebuild the lists of labels per tile."""
-    labels.head[:] = -1
+    for code in range(labels.head.shape[0]):
+        labels.head[code] = -1
     for i in range(labels.alive.shape[0] - 1, -1, -1):
-        code = (labels.tile[i] * radix).sum()
+        code = dot(labels.tile[i], radix)
         labels.follow[i] = labels.head[code]
         labels.head[code] = i
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from cosim.kernels.rows import copy_row, copy_table, dot, total
+
 NDArray = np.ndarray
 
 IRRELEVANT = -1
@@ -141,7 +143,9 @@ def _orders(
     if left == 0 or is_open == 0:
         if made == room:
             return -1
-        out.val[made], out.state[made], out.is_open[made], out.choice[made] = work[0], states[0], is_open, 0
+        copy_row(out.val[made], work[0])
+        copy_table(out.state[made], states[0])
+        out.is_open[made], out.choice[made] = is_open, 0
         return 1
     while depth >= 0:
         if todo[depth] == 0:
@@ -151,8 +155,8 @@ def _orders(
         while not (todo[depth] >> dim) & 1:
             dim += 1
         todo[depth] &= ~(1 << dim)
-        work[depth + 1] = work[depth]
-        states[depth + 1] = states[depth]
+        copy_row(work[depth + 1], work[depth])
+        copy_table(states[depth + 1], states[depth])
         now = _loop(
             t, stage.waits, dim, counts[dim], inside[dim], work[depth + 1], states[depth + 1], opens[depth]
         )
@@ -165,11 +169,12 @@ def _orders(
         if rest == 0 or now == 0:
             if made == room:
                 return -1
-            out.val[made], out.state[made] = work[depth], states[depth]
+            copy_row(out.val[made], work[depth])
+            copy_table(out.state[made], states[depth])
             out.is_open[made], out.choice[made] = now, code
             made += 1
             if complete:
-                cutoff = min(cutoff, work[depth, : 1 + t.space.shape[0]].sum())
+                cutoff = min(cutoff, total(work[depth], 1 + t.space.shape[0]))
         else:
             todo[depth] = _candidates(t, stage.order, rest, states[depth], now)
     return made - first
@@ -222,7 +227,7 @@ def _next_target(t: Any, stage: Any, tile: NDArray, pick: NDArray, depth: int) -
                 pick[depth] = j
                 found = True
                 break
-        code = (pick * t.radix).sum()
+        code = dot(pick, t.radix)
         if not found or not stage.feasible[code]:
             pick[depth] = tile[depth]
             depth -= 1
@@ -241,7 +246,8 @@ def _around(
 ) -> bool:  # fmt: skip
     """One label and one target tile: all orders to the batch; False where it is full."""
     credit = work.shape[1] - 2
-    work[0], states[0] = source.val[at], source.state[at]
+    copy_row(work[0], source.val[at])
+    copy_table(states[0], source.state[at])
     work[0, 0] += stage.leak * work[0, credit + 1]
     cutoff = stage.limits[0] - stage.ahead[code] + (work[0, credit] + stage.credit) * stage.most_fanout
     made = _orders(t, stage, counts, inside, work, states, source.is_open[at], batch, cutoff, whole)
@@ -251,7 +257,7 @@ def _around(
         batch.val[e, credit] += stage.credit
         batch.is_open[e] = _start_streams(t, stage, pick, batch.val[e], batch.state[e], batch.is_open[e])
         batch.code[e], batch.parent[e] = code, at
-        batch.tile[e] = pick
+        copy_row(batch.tile[e], pick)
     batch.used[0] += made
     return True
 
@@ -289,33 +295,35 @@ def temporal(
         for d in range(dims):
             inside[d] = t.div[d, tile[d]]
         depth, at = batch.place[0], batch.place[1]
-        pick[:] = batch.place[2:] if depth >= 0 else tile
+        copy_row(pick, batch.place[2:] if depth >= 0 else tile)
         pick[0] -= 1 if depth < 0 else 0
         again = depth >= 0
         depth = max(0, depth)
         while depth >= 0:
             if whole:
-                pick[:] = t.ndiv - 1
-                code = (pick * t.radix).sum()
+                for d in range(dims):
+                    pick[d] = t.ndiv[d] - 1
+                code = dot(pick, t.radix)
             elif not again:
                 depth, code = _next_target(t, stage, tile, pick, depth)
                 if depth < 0:
                     break
             else:
-                code = (pick * t.radix).sum()
+                code = dot(pick, t.radix)
             at = at if again else first[g]
             again = False
             for d in range(dims):
                 counts[d] = t.div[d, pick[d]] // inside[d]
             allowed = least + stage.ahead[code] < stage.limits[0]
             if whole:
-                allowed = allowed and not ((counts < stage.least) | (counts > stage.most)).any()
+                for d in range(dims):
+                    allowed = allowed and stage.least[d] <= counts[d] <= stage.most[d]
             while allowed and at >= 0:
                 if not _hopeless(stage, base[at] + stage.ahead[code], source.val[at, share]) and not _around(
                     t, stage, source, at, pick, code, work, states, counts, inside, whole, batch
                 ):
                     batch.place[0], batch.place[1] = depth, at
-                    batch.place[2:] = pick
+                    copy_row(batch.place[2:], pick)
                     return g
                 at = source.follow[at]
             if whole:
@@ -349,5 +357,5 @@ def outermost(t: Any, inner: Any, outer: Any, fits: NDArray, batch: Any) -> NDAr
         if made < 0:
             least[code] = -1.0
         for e in range(made):
-            least[code] = min(least[code], batch.val[e, : 1 + t.space.shape[0]].sum())
+            least[code] = min(least[code], total(batch.val[e], 1 + t.space.shape[0]))
     return least

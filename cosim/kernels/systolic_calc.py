@@ -20,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from cosim.kernels.rows import copy_row
+
 Words = npt.NDArray[np.int64]
 
 
@@ -126,7 +128,7 @@ def make_room(lines: Words, head: int) -> tuple[Words, int, int]:
     kept = lines[head:].copy()
     if kept.size > lines.size // 2:
         lines = np.empty(2 * lines.size, np.int64)
-    lines[: kept.size] = kept
+    copy_row(lines[: kept.size], kept)
     return lines, 0, kept.size
 
 

@@ -85,7 +85,9 @@ def slide(lines: Values, offset: int, cols: int) -> int:
     if offset > 0:
         return offset - 1
     moved = lines.shape[1] - cols
-    lines[:, moved:] = lines[:, :cols]
+    for i in range(lines.shape[0]):
+        for j in range(cols):
+            lines[i, moved + j] = lines[i, j]
     return moved - 1
 
 
@@ -337,17 +339,15 @@ def simulate(
     With ``overlap`` a fold starts max(stream, rows) cycles after the one before; without it, when the last slot
     of the fold before has left. Arguments are those of :func:`run_os` and :func:`run_ws`.
     """
-    if overlap:
-        interval = max(left.shape[1], rows)
-        if output_stationary:
-            return run_os(left, top, rows, cols, bases, interval, drain, product, valid, value)
-        return run_ws(left, top, rows, cols, bases, interval, product, valid, value)
+    together = max(1, bases.shape[1]) if overlap else 1
+    interval = max(left.shape[1], rows) if overlap else NEVER
     cycles = 0
-    for fold in range(bases.shape[1]):
-        base = bases[:, fold : fold + 1].copy()
+    for fold in range(0, bases.shape[1], together):
+        # One call of each: the compiler makes a copy of the array for every form of call.
+        base = bases[:, fold : fold + together].copy()
         seen, shown = valid[cycles:], value[cycles:]
         if output_stationary:
-            cycles += run_os(left, top, rows, cols, base, NEVER, drain, product, seen, shown)
+            cycles += run_os(left, top, rows, cols, base, interval, drain, product, seen, shown)
         else:
-            cycles += run_ws(left, top, rows, cols, base, NEVER, product, seen, shown)
+            cycles += run_ws(left, top, rows, cols, base, interval, product, seen, shown)
     return cycles
