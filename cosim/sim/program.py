@@ -105,9 +105,8 @@ class StageRun:
             raise ValueError(f"most tiles: found {most}, allowed at least 1")
         if self.tiles <= most:
             return self
-        ends = np.concatenate([[0], np.round(np.arange(1, most + 1) * (self.tiles / most))])
-        at = [self._busy_until(int(end)) for end in ends]
-        seconds = np.maximum(np.diff(np.stack(at), axis=0), 0.0)
+        ends = np.round(np.arange(most + 1) * (self.tiles / most)).astype(np.int64)
+        seconds = np.maximum(np.diff(self._busy_until(ends), axis=0), 0.0)
         return replace(self, sequences=(TileRun(np.ones(most, dtype=np.int64), seconds),), repeats=1)
 
     def scaled(self, factor: float) -> StageRun:
@@ -117,20 +116,21 @@ class StageRun:
         parts = tuple(TileRun(s.counts, s.seconds * factor, s.repeats) for s in self.sequences)
         return replace(self, sequences=parts)
 
-    def _busy_until(self, tile: int) -> Floats:
-        """Seconds of each unit for the first ``tile`` tiles, shape (U,)."""
-        per_repeat = self.tiles // self.repeats
-        whole, left = divmod(tile, per_repeat)
-        total = self.busy_s * (whole / self.repeats)
+    def _busy_until(self, tiles: Counts) -> Floats:
+        """Seconds of each unit for the first ``tiles`` (E,) tiles, shape (E, U)."""
+        whole, left = np.divmod(tiles, self.tiles // self.repeats)
+        total = np.outer(whole / self.repeats, self.busy_s)
         for sequence in self.sequences:
-            body = sequence.tiles // sequence.repeats
-            bodies, rest = divmod(min(left, sequence.tiles), body)
-            total = total + (sequence.counts @ sequence.seconds) * bodies
+            here = np.minimum(left, sequence.tiles)
+            bodies, rest = np.divmod(here, sequence.tiles // sequence.repeats)
+            work = sequence.counts[:, None] * sequence.seconds
             starts = np.concatenate([[0], np.cumsum(sequence.counts)])
-            inside = np.clip(rest - starts[:-1], 0, sequence.counts)
-            total = total + inside @ sequence.seconds
-            left -= min(left, sequence.tiles)
-        return total
+            before = np.concatenate([np.zeros((1, work.shape[1])), np.cumsum(work, axis=0)])
+            kind = np.minimum(np.searchsorted(starts, rest, side="right") - 1, len(sequence.counts) - 1)
+            total += np.outer(bodies, before[-1]) + before[kind]
+            total += (rest - starts[kind])[:, None] * sequence.seconds[kind]
+            left = left - here
+        return np.asarray(total)
 
 
 @dataclass(frozen=True)
