@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Byte code is written when a module is first imported: most of torch's never is.
+INSTALL := $(PIP) install --no-compile -c constraints.txt
 # One thread per process: pools that oversubscribe two cores cost more than they give.
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
@@ -14,7 +16,9 @@ export NUMBA_NUM_THREADS := 1
 run: $(VENV)/.base
 	$(BIN)/cosim run arch/optical4f.yaml workloads/vit.yaml --baseline arch/gpu_rtx3090.yaml
 
-test: setup lint types imports pytest
+# The type checker and the tests run side by side; either failing fails the target.
+test: setup lint imports
+	$(MAKE) --no-print-directory -j 2 types pytest
 
 setup: $(VENV)/.full
 
@@ -22,11 +26,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.base: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install -c constraints.txt -e .
+	$(INSTALL) -e .
 	@touch $@
 
 $(VENV)/.full: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install -c constraints.txt -e ".[all,dev]"
+	$(INSTALL) -e ".[all,dev]"
 	@touch $(VENV)/.base $@
 
 lint:

@@ -13,7 +13,7 @@ import pytest
 from cosim.bench.process import cpu_and_memory
 from tests.explore.helpers import COSIM, cosim, environment, shards, write
 
-# 40 tasks of one small network: about as long as starting the program.
+# 40 tasks of one small network: about as long as starting the program. The first few fill the allocator.
 LONG = """
 kind: sweep
 name: long
@@ -22,9 +22,9 @@ workloads: [fatnet]
 parameters:
   array.mac_pj: {range: [0.5, 3], points: 40}
   array.clock_hz: {range: [100 MHz, 300 MHz], points: 64}
-  dram.bandwidth_bytes_per_s: {log_range: [1 GB/s, 16 GB/s], points: 128}
+  dram.bandwidth_bytes_per_s: {log_range: [1 GB/s, 16 GB/s], points: 40}
 """
-SHORT = LONG.replace("points: 40", "points: 2")
+SHORT = LONG.replace("points: 40}\n  array.clock", "points: 10}\n  array.clock")
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_memory_does_not_grow_with_the_points(whole: tuple[Path, Path], tmp_path
     short = write(tmp_path, SHORT)
     _, small = cpu_and_memory([*COSIM, "sweep", str(short), "--out", str(tmp_path / "small")])
     _, large = cpu_and_memory([*COSIM, "sweep", str(whole[0]), "--out", str(tmp_path / "large")])
-    assert large < 1.1 * small
+    assert large < 1.05 * small
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

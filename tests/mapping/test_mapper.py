@@ -192,7 +192,7 @@ def test_two_levels_equal_exhaustive_search(
     check(map_problem(problem, arch, FREE, objective), best_of_all(problem, arch, FREE)[objective])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.sampled_from([(2, 2, 2, 2), (2, 1, 4, 3), (1, 2, 4, 2), (3, 2, 4, 1), (2, 2, 4, 3)]), st.integers(1, 2),
     st.integers(7, 40), st.integers(3, 12), st.sampled_from([((1, 1), (2, 1), (1, 1)), ((2, 1), (1, 2), (1, 1))]),

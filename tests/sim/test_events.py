@@ -193,7 +193,7 @@ def test_refresh_costs_at_most_its_share(
 
 
 @given(programs(), st.integers(1, 3), st.integers(0, 25))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_images_left_out_change_nothing(one: Program, in_flight: int, more: int) -> None:
     """Eq. 6 of the rhythm against a run of all images, joined alike."""
     images = 12 + more
