@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Byte code is written when a module is first imported: most of torch's never is.
+# Byte code is written when a module is first imported, which most of torch's never is.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(PIP) install --no-compile -c constraints.txt
 # One thread per process: pools that oversubscribe two cores cost more than they give.
 export OMP_NUM_THREADS := 1
