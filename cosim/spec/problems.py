@@ -73,7 +73,7 @@ def refuse(found: str, allowed: str, hint: str = "", at: Path | str = ()) -> Ref
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice spelled most like `word`, or None where nothing is close; letter case counts last."""
+    """The choice spelled most like `word`, else the only one that begins with it; letter case counts last."""
     from difflib import get_close_matches
 
     known = list(choices)
@@ -83,7 +83,9 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     if word.casefold() in folded:
         return folded[word.casefold()]
     close = get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.6)
-    return folded[close[0]] if close else None
+    if not close and len(word) > 2:
+        close = [choice for choice in folded if choice.startswith(word.casefold())]
+    return folded[close[0]] if len(close) == 1 else None
 
 
 def nearest_hint(word: str, choices: Iterable[str]) -> str:

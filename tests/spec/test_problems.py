@@ -35,6 +35,13 @@ def test_nearest(word: str, match: str | None) -> None:
     assert nearest(word, ["cols", "rows", "clock_hz"]) == match
 
 
+def test_nearest_by_how_it_begins() -> None:
+    """Too short to be alike, but the beginning of one choice only."""
+    assert nearest("rate", ["rate_px_per_s", "roi", "bits"]) == "rate_px_per_s"
+    assert nearest("prune", ["prune_channels", "prune_tokens"]) is None
+    assert nearest("ra", ["rate_px_per_s"]) is None
+
+
 def test_nearest_without_choices() -> None:
     assert nearest("x", []) is None
     assert nearest_hint("x", []) == ""
