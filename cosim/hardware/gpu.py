@@ -133,8 +133,8 @@ class GpuModel(MachineModel):
         "and an RTX 4090 (innermost): FP16 mixed precision, eager PyTorch, batches of 256 to 1024",
         "no number was adjusted to them in the fit-free classes, but the form of three terms was chosen while looking "
         "at these tables; the worst network, of large depthwise kernels, is off by 3x",
-        "A100, H100, H200, V100, T4 and RTX 2080 Ti by their data sheets, RTX 5090, Orin and Xavier by figures quoted "
-        "from memory, all with the assumptions of their files; published results of some are in `cosim reproduce`",
+        "A100, H100, H200, V100, T4 and RTX 2080 Ti by their data sheets, RTX 5090, Orin and Xavier by figures "
+        "printed elsewhere or recalled, as their files say; published results of some are in `cosim reproduce`",
         "FP32, TF32 and INT8 by the rates of the data sheet; only FP16 mixed precision was compared on whole "
         "networks",
         "batch 1: launch gap (2 to 10 us) and host time of an operator (10 to 60 us) decide, and both are ranges; no "

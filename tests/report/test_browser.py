@@ -180,6 +180,22 @@ def test_arrow_keys_step_through_the_marks(opened: Browser, report: Path) -> Non
     assert tip(opened) == ""
 
 
+def test_what_the_keys_reach_stays_when_the_pointer_leaves_another_figure(opened: Browser) -> None:
+    """Focus scrolls the page, so the figure under the pointer slides away just after the key."""
+    for _ in range(12):
+        opened.point_at(1, 1)
+        opened.point_at(*middle(opened, "roofline", 0))
+        assert "machine" in tip(opened)
+        opened.run("document.querySelector('#energy .plot').focus()")
+        opened.press("Right")
+        assert "component" in opened.run(
+            "return new Promise(done => setTimeout(() => done(document.getElementById('tip').textContent), 30))"
+        )
+        assert tip(opened)
+        opened.press("Escape")
+        opened.run("document.activeElement.blur()")
+
+
 def test_every_figure_with_marks_answers(opened: Browser) -> None:
     """The last mark of each, by keyboard: its row must exist and be readable."""
     for name in opened.run("return Array.from(document.querySelectorAll('figure[data-marks]'), f => f.id)"):

@@ -76,6 +76,8 @@
   }
   // A page that scrolls under a pointer at rest sends moves too; they must not undo what the keys have reached.
   var last = {}, moved = false;
+  // All figures share one tip; whose it is, as the function that takes it away.
+  var owner = null;
   document.addEventListener("pointermove", function (event) {
     moved = event.clientX !== last.x || event.clientY !== last.y;
     last = { x: event.clientX, y: event.clientY };
@@ -106,6 +108,8 @@
       var lines = rows[0].map(function (name, column) { return said(name, rows[m.row + 1][column] || ""); });
       if (same > 1) lines.push("and " + (same - 1) + " more at this place");
       tip.textContent = lines.filter(Boolean).join("\n");
+      if (owner && owner !== hide) owner();
+      owner = hide;
       tip.hidden = false;
       here.setAttribute("x", m.x - 2); here.setAttribute("y", m.y - 2);
       here.setAttribute("width", m.w + 4); here.setAttribute("height", m.h + 4);
@@ -119,7 +123,11 @@
       tip.style.left = Math.max(4, Math.min(x + 14, innerWidth - tip.offsetWidth - 4)) + "px";
       tip.style.top = Math.max(4, Math.min(y + 14, innerHeight - tip.offsetHeight - 4)) + "px";
     }
-    function hide() { tip.hidden = true; here.remove(); at = -1; }
+    function hide() {
+      if (owner === hide) { tip.hidden = true; owner = null; }
+      here.remove();
+      at = -1;
+    }
     function point(event) {
       var to = svg.getScreenCTM();
       if (!to || (event.type === "pointermove" && !moved)) return;
