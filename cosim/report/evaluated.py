@@ -138,7 +138,7 @@ def _optional(timelines: Mapping[str, FigureView] | None, accuracy: Sequence[Blo
 def _layers_section(layers: Sequence[TableView], results: Sequence[Outcome]) -> Section:
     blocks: list[Block] = [
         Text("Every heading sorts; the box keeps the rows that hold all its words.", soft=True, on_page=True),
-        Text("layers.csv holds every column of every layer.", soft=True),
+        Text("layers.csv, written with `--format csv`, holds every column of every layer.", soft=True),
         *layers,
         *([tables.column_meanings(results)] if results else []),
     ]

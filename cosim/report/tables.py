@@ -113,11 +113,9 @@ def layer_table(results: Sequence[Outcome]) -> TableView:
     if not several:
         title += f" on {first.machine} ({si(first.latency_s, 's')}, {si(first.energy_j, 'J')})"
     # Several machines side by side are wider than a page of text, and most of its length.
-    elsewhere = (
-        f"The HTML page shows {len(rows)} layers; layers.csv holds every column of them." if several else ""
-    )
+    shown = f"The HTML page shows {len(rows)} layers; layers.csv (`--format csv`) holds every column of them."
     groups = tuple(range(4, len(head), 4))
-    return TableView(title, tuple(head), rows, folded=True, groups=groups, elsewhere=elsewhere)
+    return TableView(title, tuple(head), rows, folded=True, groups=groups, elsewhere=shown if several else "")
 
 
 def _bound(layer: Mapping[str, Any]) -> str:
