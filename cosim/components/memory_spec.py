@@ -149,6 +149,12 @@ class MemorySpec(Spec):
         return full
 
 
+def require_rate(memory: MemorySpec, at: str) -> None:
+    """Refuse the outer memory in the block ``at`` of a machine if it states no rate."""
+    if memory.bandwidth_bytes_per_s is None:
+        raise refuse("an outer memory without a rate", f"{at}.bandwidth_bytes_per_s", at=at)
+
+
 def _check_size_and_rate(spec: MemorySpec) -> None:
     if spec.capacity_bytes is None and spec.technology != "dram":
         raise refuse(f"a memory of technology {spec.technology} without a size", "capacity_bytes")

@@ -15,7 +15,7 @@ from cosim.components.fpga_resources import (
     design_use,
     require_fit,
 )
-from cosim.components.memory_spec import MemorySpec
+from cosim.components.memory_spec import MemorySpec, require_rate
 from cosim.mapping.fpga_codenet import LANES
 from cosim.spec.base import Bits, Count, Cycles, Fraction, Hz, Mw, Ns, Pj, S, Spec, refuse
 from cosim.spec.machine import MachineSpec
@@ -93,8 +93,7 @@ class DeformFpgaSpec(MachineSpec):
     @model_validator(mode="after")
     def _fits_its_board(self) -> DeformFpgaSpec:
         """The outer memory states a rate; the low end of what the engine takes fits the board."""
-        if self.dram.bandwidth_bytes_per_s is None:
-            raise refuse("an outer memory without a rate", "dram.bandwidth_bytes_per_s", at="dram")
+        require_rate(self.dram, "dram")
         try:
             require_fit(engine_use(self), load_board(self.board))
         except (DoesNotFitError, KeyError) as error:

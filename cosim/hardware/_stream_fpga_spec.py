@@ -15,7 +15,7 @@ from cosim.components.fpga_resources import (
     design_use,
     require_fit,
 )
-from cosim.components.memory_spec import MemorySpec
+from cosim.components.memory_spec import MemorySpec, require_rate
 from cosim.spec.base import Bits, Bytes, Count, Cycles, Fraction, Hz, Mw, Pj, S, Spec, refuse
 from cosim.spec.machine import MachineSpec
 
@@ -93,8 +93,7 @@ class StreamFpgaSpec(MachineSpec):
     def _fits_its_board(self) -> StreamFpgaSpec:
         """The outer memory states a rate; the DMA width is a multiple of the data width; the low end of what the build
         takes fits the board."""
-        if self.dram.bandwidth_bytes_per_s is None:
-            raise refuse("an outer memory without a rate", "dram.bandwidth_bytes_per_s", at="dram")
+        require_rate(self.dram, "dram")
         if int(self.build.dma_bits) % int(self.build.data_bits):
             raise refuse("a DMA width that is no multiple of the data width", "a multiple", at="build")
         try:

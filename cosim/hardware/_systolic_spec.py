@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from cosim.components.memory_spec import MemorySpec
-from cosim.spec.base import Bits, Count, Cycles, Fraction, Hz, Mw, Pj, S, Spec, refuse
+from cosim.components.memory_spec import MemorySpec, require_rate
+from cosim.spec.base import Bits, Count, Cycles, Fraction, Hz, Mw, Pj, S, Spec
 from cosim.spec.machine import MachineSpec
 
 HOLDS = (
@@ -132,6 +132,5 @@ class SystolicSpec(MachineSpec):
     @model_validator(mode="after")
     def _outer_memory_has_a_rate(self) -> SystolicSpec:
         """The outer memory states a rate."""
-        if self.dram.bandwidth_bytes_per_s is None:
-            raise refuse("an outer memory without a rate", "dram.bandwidth_bytes_per_s", at="dram")
+        require_rate(self.dram, "dram")
         return self

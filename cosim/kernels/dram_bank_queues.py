@@ -31,6 +31,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from cosim.kernels.dram_state import delay, drop
+
 Ints = npt.NDArray[np.int64]
 
 ACT, PRE, RD, WR, PREA, REF = range(6)
@@ -49,10 +51,7 @@ NEVER = 1 << 62
 @njit(cache=True)
 def forward(banks: Ints, delays: Ints, acts: Ints, regs: Ints, command: int, bank: int, clock: int) -> None:
     """Equations (1) and (2)."""
-    for other in range(banks.shape[0]):
-        for following in range(6):
-            cycle = clock + delays[command, bank, other, following]
-            banks[other, READY + following] = max(banks[other, READY + following], cycle)
+    delay(banks, READY, delays, command, bank, clock)
     if command != ACT:
         return
     rank = banks[bank, RANK]
@@ -79,14 +78,6 @@ def waits(requests: Ints, queues: Ints, buffers: Ints, bank: int, line: int, kin
         i = queues[bank, at]
         found = found or (requests[i, LINE] == line and requests[i, WRITE] == kind)
     return found
-
-
-@njit(cache=True)
-def drop(queues: Ints, queue: int, at: int) -> None:
-    """Take an entry out of a queue; the order of the others stays."""
-    queues[queue, 0] -= 1
-    for k in range(at, queues[queue, 0] + 1):
-        queues[queue, k] = queues[queue, k + 1]
 
 
 @njit(cache=True)

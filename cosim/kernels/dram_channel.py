@@ -30,6 +30,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from cosim.kernels.dram_state import delay, drop
+
 Ints = npt.NDArray[np.int64]
 
 # Commands (PREA, REF: all banks of a rank); banks without an open row, OPENING between the halves of an activation;
@@ -62,10 +64,7 @@ def next_command(requests: Ints, banks: Ints, i: int) -> int:
 @njit(cache=True)
 def forward(banks: Ints, delays: Ints, acts: Ints, command: int, bank: int, clock: int, faw: int) -> None:
     """Equations (1) and (2)."""
-    for other in range(banks.shape[0]):
-        for following in range(6):
-            cycle = clock + delays[command, bank, other, following]
-            banks[other, READY + following] = max(banks[other, READY + following], cycle)
+    delay(banks, READY, delays, command, bank, clock)
     if command == ACT:
         rank = banks[bank, RANK]
         at = acts[rank, 4]
@@ -118,9 +117,7 @@ def issue(
         banks[bank, OPEN_ROW] = CLOSED
         banks[bank, HIT_SINCE + READS] = banks[bank, HIT_SINCE + WRITES] = NEVER
         return
-    queues[queue, 0] -= 1
-    for k in range(at, queues[queue, 0] + 1):
-        queues[queue, k] = queues[queue, k + 1]
+    drop(queues, queue, at)
     if command == ACT:
         if regs[SPLIT_ACT] > 0:
             banks[bank, OPEN_ROW] = OPENING

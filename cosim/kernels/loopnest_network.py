@@ -64,7 +64,7 @@ def children(
 
 @njit(cache=True)
 def _keys(table: NDArray) -> NDArray:
-    """One integer per row of `table` (children, axes); equal rows have equal numbers and only they."""
+    """One integer per row of `table` (rows, axes), in the order of the rows; equal for equal rows and only them."""
     children, axes = table.shape
     keys = np.zeros(children, np.int64)
     for a in range(axes):

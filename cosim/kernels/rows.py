@@ -1,7 +1,8 @@
 """Rows of arrays set and copied element by element, for kernels that do little else.
 
 An assignment to a slice allows for broadcasting, views that overlap and a message about shapes; each of them costs
-the compiler several seconds where a loop costs it nothing, and runs no faster. Shapes must be equal here.
+the compiler several seconds where a loop costs it nothing, and runs no faster. What is written to may
+be longer than what is copied, never shorter.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class StageRun:
             work = sequence.counts[:, None] * sequence.seconds
             starts = np.concatenate([[0], np.cumsum(sequence.counts)])
             before = np.concatenate([np.zeros((1, work.shape[1])), np.cumsum(work, axis=0)])
-            kind = np.minimum(np.searchsorted(starts, rest, side="right") - 1, len(sequence.counts) - 1)
+            kind = np.searchsorted(starts, rest, side="right") - 1
             total += np.outer(bodies, before[-1]) + before[kind]
             total += (rest - starts[kind])[:, None] * sequence.seconds[kind]
             left = left - here

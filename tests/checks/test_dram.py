@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -10,27 +9,15 @@ import pytest
 
 from cosim.checks.dram import FILE, check_dram
 from cosim.checks.metrics import CheckInputError
+from tests.checks.tables import read_lines, write_lines
 
 SAMPLE = Path(__file__).parents[1] / "data" / "dram"
-
-
-def _lines(folder: Path = SAMPLE) -> list[dict[str, str]]:
-    with (folder / FILE).open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
-def _write(folder: Path, lines: list[dict[str, str]]) -> Path:
-    with (folder / FILE).open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(lines[0]))
-        writer.writeheader()
-        writer.writerows(lines)
-    return folder
 
 
 def test_every_run_of_ramulator_is_reproduced_and_dramsim3_within_half_a_per_cent() -> None:
     report = check_dram(SAMPLE)
     document = json.loads(json.dumps(report.to_json(), allow_nan=False))
-    assert report.cases == len(_lines()) == len(document["rows"])
+    assert report.cases == len(read_lines(SAMPLE / FILE)) == len(document["rows"])
     assert set(report.by_class) == {"Ramulator 2.1", "DRAMsim3"}
     ramulator, dramsim = report.by_class["Ramulator 2.1"], report.by_class["DRAMsim3"]
     # Requests, cycles, row hits, misses and conflicts of all lines.
@@ -47,16 +34,16 @@ def test_every_run_of_ramulator_is_reproduced_and_dramsim3_within_half_a_per_cen
 
 def test_devices_beyond_the_sample_are_reproduced() -> None:
     report = check_dram(SAMPLE / "more")
-    assert report.exact == report.cases == len(_lines(SAMPLE / "more"))
+    assert report.exact == report.cases == len(read_lines(SAMPLE / "more" / FILE))
     standards = {row.case.split("-")[0].split("_")[0] for row in report.rows}
     assert standards == {"DDR3", "DDR4", "DDR5", "GDDR6", "HBM1", "HBM2", "HBM3", "HBM4", "LPDDR3", "LPDDR5"}
 
 
 def test_a_changed_figure_is_named(tmp_path: Path) -> None:
-    lines = _lines()[:3]
+    lines = read_lines(SAMPLE / FILE)[:3]
     lines[0]["row_hits"] = "1"
     lines[1]["dram_clock_cycles"] = str(int(lines[1]["dram_clock_cycles"]) + 1)
-    report = check_dram(_write(tmp_path, lines))
+    report = check_dram(write_lines(tmp_path / FILE, lines))
     assert [row.exact for row in report.rows] == [False, False, True]
     assert report.rows[0].note == "row_hits: 39626, reference 1"
     assert "dram_clock_cycles" in report.rows[1].note
@@ -64,8 +51,8 @@ def test_a_changed_figure_is_named(tmp_path: Path) -> None:
 
 
 def test_what_is_not_known_is_reported_with_the_nearest_and_never_dropped(tmp_path: Path) -> None:
-    known = _lines()[0]
-    ranks = next(line for line in _lines() if line["device"].startswith("HBM2"))
+    known = read_lines(SAMPLE / FILE)[0]
+    ranks = next(line for line in read_lines(SAMPLE / FILE) if line["device"].startswith("HBM2"))
     lines = [
         known,
         known | {"device": "DDR4-2400R 8Gb x88"},
@@ -76,7 +63,7 @@ def test_what_is_not_known_is_reported_with_the_nearest_and_never_dropped(tmp_pa
         known | {"bytes_per_request": "32"},
         ranks | {"ranks": "4 pseudochannels"},
     ]
-    report = check_dram(_write(tmp_path, lines))
+    report = check_dram(write_lines(tmp_path / FILE, lines))
     assert report.cases == 1
     skipped = [note for note in report.notes if "is not compared" in note]
     for note, number, text in zip(
@@ -100,7 +87,7 @@ def test_what_is_not_known_is_reported_with_the_nearest_and_never_dropped(tmp_pa
 def test_unreadable_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckInputError, match=FILE):
         check_dram(tmp_path)
-    good = _lines()[0]
+    good = read_lines(SAMPLE / FILE)[0]
     for column, value, message in [
         ("requests_served", "0", "must be 1 or more"),
         ("dram_clock_cycles", "many", "is not an integer"),
@@ -108,12 +95,12 @@ def test_unreadable_folders_are_refused(tmp_path: Path) -> None:
         ("fraction_of_peak", "all", "is not a number"),
     ]:
         with pytest.raises(CheckInputError, match=message):
-            check_dram(_write(tmp_path, [good | {column: value}]))
+            check_dram(write_lines(tmp_path / FILE, [good | {column: value}]))
     with pytest.raises(CheckInputError, match="holds no case"):
-        check_dram(_write(tmp_path, [good | {"pattern": "seq_raed"}]))
+        check_dram(write_lines(tmp_path / FILE, [good | {"pattern": "seq_raed"}]))
 
 
 def test_a_pattern_that_the_runs_did_not_have_is_compared(tmp_path: Path) -> None:
-    line = _lines()[0] | {"pattern": "random_blocks_64B_write"}
-    report = check_dram(_write(tmp_path, [line]))
+    line = read_lines(SAMPLE / FILE)[0] | {"pattern": "random_blocks_64B_write"}
+    report = check_dram(write_lines(tmp_path / FILE, [line]))
     assert report.rows[0].exact is False

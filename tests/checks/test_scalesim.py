@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from pathlib import Path
 
@@ -10,25 +9,13 @@ import pytest
 
 from cosim.checks.metrics import CheckInputError
 from cosim.checks.scalesim import FILE, check_scalesim
+from tests.checks.tables import read_lines, write_lines
 
 SAMPLE = Path(__file__).parents[1] / "data" / "scalesim"
 
 
-def _lines() -> list[dict[str, str]]:
-    with (SAMPLE / FILE).open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
-def _write(folder: Path, lines: list[dict[str, str]]) -> Path:
-    with (folder / FILE).open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(lines[0]))
-        writer.writeheader()
-        writer.writerows(lines)
-    return folder
-
-
 def test_every_line_of_the_sample_is_exact() -> None:
-    lines = _lines()
+    lines = read_lines(SAMPLE / FILE)
     report = check_scalesim(SAMPLE)
     calc = [line for line in lines if line["mode"] == "CALC"]
     assert report.cases == report.exact == len(calc) == len(report.rows)
@@ -45,10 +32,12 @@ def test_every_line_of_the_sample_is_exact() -> None:
 
 
 def test_a_changed_cycle_count_is_not_exact_and_a_changed_figure_is_named(tmp_path: Path) -> None:
-    lines = [line for line in _lines() if line["mode"] == "CALC" and line["fidelity"] == "full"][:3]
+    lines = [
+        line for line in read_lines(SAMPLE / FILE) if line["mode"] == "CALC" and line["fidelity"] == "full"
+    ][:3]
     lines[0]["total_cycles"] = str(int(lines[0]["total_cycles"]) + 1)
     lines[1]["dram_ofmap_writes"] = "1.0"
-    report = check_scalesim(_write(tmp_path, lines))
+    report = check_scalesim(write_lines(tmp_path / FILE, lines))
     assert [row.exact for row in report.rows] == [False, True, True]
     assert "dram_ofmap_writes" in report.rows[1].note
     assert "1 of them differ" in report.notes[0]
@@ -58,11 +47,11 @@ def test_a_changed_cycle_count_is_not_exact_and_a_changed_figure_is_named(tmp_pa
 def test_a_layer_that_is_another_product_keeps_its_cycles_and_says_so(tmp_path: Path) -> None:
     line = next(
         row
-        for row in _lines()
+        for row in read_lines(SAMPLE / FILE)
         if row["kind"] == "conv" and row["fidelity"] == "full" and row["mode"] == "CALC"
     )
     line["num_filters"] = str(int(line["num_filters"]) + 1)
-    row = check_scalesim(_write(tmp_path, [line])).rows[0]
+    row = check_scalesim(write_lines(tmp_path / FILE, [line])).rows[0]
     assert row.exact
     assert row.note.startswith("DRAM not compared: the layer is the product")
 
@@ -71,7 +60,7 @@ def test_unreadable_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckInputError, match=FILE):
         check_scalesim(tmp_path)
     shutil.copy(SAMPLE / FILE, tmp_path / FILE)
-    good = _lines()[0]
+    good = read_lines(SAMPLE / FILE)[0]
     for column, value, message in [
         ("mode", "AUTO", "allowed: CALC, USER"),
         ("dataflow", "rs", "allowed: os, ws, is"),
@@ -80,7 +69,7 @@ def test_unreadable_folders_are_refused(tmp_path: Path) -> None:
     ]:
         broken = {**good, "mode": "CALC", column: value}
         with pytest.raises(CheckInputError, match=message) as caught:
-            check_scalesim(_write(tmp_path, [broken]))
+            check_scalesim(write_lines(tmp_path / FILE, [broken]))
         assert f"line 2, column {column}" in str(caught.value)
     with pytest.raises(CheckInputError, match="holds no case"):
-        check_scalesim(_write(tmp_path, [{**good, "mode": "USER"}]))
+        check_scalesim(write_lines(tmp_path / FILE, [{**good, "mode": "USER"}]))

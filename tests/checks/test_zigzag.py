@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,13 +15,9 @@ from cosim.checks.zigzag_nest import NestComparison, compare_nest
 from cosim.checks.zigzag_tables import read_cases
 from cosim.mapping import zigzag_model_latency as latency
 from cosim.mapping.zigzag_model_latency import layer_cost
+from tests.checks.tables import read_lines, write_lines
 
 SAMPLE = Path(__file__).parents[1] / "data" / "zigzag"
-
-
-def _lines(name: str, folder: Path = SAMPLE) -> list[dict[str, str]]:
-    with (folder / name).open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
 
 
 @pytest.fixture
@@ -43,18 +38,15 @@ def _copy(folder: Path, name: str = "", change: Callable[[list[dict[str, str]]],
     """The sample in `folder`, with the lines of one file changed."""
     shutil.copytree(SAMPLE, folder, dirs_exist_ok=True)
     if change is not None:
-        lines = _lines(name)
+        lines = read_lines(SAMPLE / name)
         change(lines)
-        with (folder / name).open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, list(lines[0]))
-            writer.writeheader()
-            writer.writerows(lines)
+        write_lines(folder / name, lines)
     return folder
 
 
 def test_every_layer_of_the_sample_is_exact(sample: CheckReport) -> None:
     report = sample
-    lines = _lines("zigzag_layers.csv")
+    lines = read_lines(SAMPLE / "zigzag_layers.csv")
     assert report.cases == report.exact == len(lines) == 25
     assert report.overall.mape_pct == pytest.approx(0, abs=1e-9)
     judged = [row for row in report.rows if not row.category.startswith("engine")]
