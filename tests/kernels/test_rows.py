@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosim.kernels import rows
@@ -15,6 +15,7 @@ def numbers(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(-9, 9, shape)
 
 
+@settings(deadline=None)
 @given(SIDES, SIDES, SIDES, st.integers(0, 2), st.integers(0, 99))
 def test_copies_leave_what_is_beyond_alone(n: int, m: int, k: int, beyond: int, seed: int) -> None:
     for kernel, shape in ((rows.copy_row, (n,)), (rows.copy_rows, (n, m)), (rows.copy_table, (n, m, k))):
@@ -29,6 +30,7 @@ def test_copies_leave_what_is_beyond_alone(n: int, m: int, k: int, beyond: int, 
         np.testing.assert_array_equal(plain, expected)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-2, 2), min_size=1, max_size=7), st.integers(0, 6), st.integers(-1, 1))
 def test_rows_are_the_same_if_every_value_is(values: list[int], at: int, by: int) -> None:
     a = np.array(values)
@@ -37,6 +39,7 @@ def test_rows_are_the_same_if_every_value_is(values: list[int], at: int, by: int
     assert rows.same_row(a, b) == rows.same_row.py_func(a, b) == bool((a == b).all())
 
 
+@settings(deadline=None)
 @given(SIDES, st.integers(0, 99))
 def test_sums(n: int, seed: int) -> None:
     a, b = numbers(seed, n), numbers(seed + 1, n)
